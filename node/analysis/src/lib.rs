@@ -3,6 +3,8 @@
 //! Pure: text in, facts out. The only crate that knows tree-sitter.
 
 mod chunk;
+mod literal;
+mod typespec;
 mod module;
 
 pub use chunk::{Chunk, ChunkKind, Doc, FunctionKind, ParserUsed, Span};
