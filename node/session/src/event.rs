@@ -17,6 +17,34 @@ pub enum Content {
     Blob { hash: String, size_bytes: u64 },
 }
 
+impl Content {
+    /// The text, unless it is still in the blob store.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Content::Inline(text) => Some(text),
+            Content::Blob { .. } => None,
+        }
+    }
+
+    /// Lower-case hex BLAKE3 of the plain bytes: equal for the same content inline and in a blob.
+    pub fn hash(&self) -> String {
+        match self {
+            Content::Inline(text) => blake3::hash(text.as_bytes()).to_hex().to_string(),
+            Content::Blob { hash, .. } => hash.clone(),
+        }
+    }
+
+    /// The text, or one line that names the missing blob.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Content::Inline(text) => text.clone(),
+            Content::Blob { hash, size_bytes } => {
+                format!("[{size_bytes} bytes not at hand, BLAKE3 {hash}]")
+            }
+        }
+    }
+}
+
 /// One file operation of a tool, as the executor recorded it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileAccess {
@@ -132,7 +160,11 @@ pub enum Event {
     /// Written before the executor is asked. A call without outcome is asked again under the same id.
     ToolCallIntended {
         turn: TurnNumber,
+        /// Unique in the session; the executor's ledger answers a repeat of it.
         call_id: String,
+        /// The id in the model's `ToolUse` block when it is not `call_id`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tool_use_id: Option<String>,
         name: String,
         arguments: String,
     },
@@ -160,6 +192,23 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Every content the event carries, in a fixed order: the places a blob can stand in for.
+    pub fn contents_mut(&mut self) -> Vec<&mut Content> {
+        let Event::ToolCallFinished {
+            output, changes, ..
+        } = self
+        else {
+            return Vec::new();
+        };
+        let changed = changes.iter_mut().flat_map(|change| {
+            let FileChange { before, after, .. } = change;
+            before.iter_mut().chain(after)
+        });
+        std::iter::once(output).chain(changed).collect()
+    }
+}
+
 /// Where a session was forked from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForkPoint {
@@ -177,4 +226,19 @@ pub struct Recorded {
     pub actor: String,
     #[serde(flatten)]
     pub event: Event,
+}
+
+impl Recorded {
+    /// Gives events the numbers after `after`, one time and one author, as an append does.
+    pub fn sequence(after: Seq, at_unix_ms: i64, actor: &str, events: Vec<Event>) -> Vec<Self> {
+        let numbered = events.into_iter().zip(1..);
+        numbered
+            .map(|(event, offset): (Event, Seq)| Self {
+                seq: after.saturating_add(offset),
+                at_unix_ms,
+                actor: actor.to_owned(),
+                event,
+            })
+            .collect()
+    }
 }

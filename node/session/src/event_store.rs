@@ -2,11 +2,15 @@
 
 use crate::event::{Event, Recorded};
 use crate::ids::{Seq, SessionId};
+use crate::projections::{Projection, SessionSummary};
 use std::future::Future;
 use std::pin::Pin;
 
 /// A boxed future, so that the port can be a trait object without a runtime.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Events fetched at once when a whole session is read.
+const READ_PAGE_EVENTS: usize = 1024;
 
 /// What the writer believes about the end of the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +57,9 @@ pub enum StoreError {
         limit: usize,
         unit: &'static str,
     },
+    /// An append without events or without a usable request id.
+    #[error("not an append: {0}")]
+    Invalid(String),
     /// No leader, no quorum, shutting down: safe to repeat with the same request id.
     #[error("the session's shard cannot answer now: {0}")]
     Unavailable(String),
@@ -61,12 +68,15 @@ pub enum StoreError {
 }
 
 /// Appends and reads sessions. Acknowledged means fsynced on a quorum.
+///
+/// Every implementation passes [`crate::contract`]. A repeat is recognised before the expected number
+/// is compared, among the last [`crate::DEDUPE_REQUESTS_MAX`] requests of the session.
 pub trait EventStore: Send + Sync + 'static {
     fn append(&self, append: Append) -> StoreFuture<'_, Appended>;
 
-    /// Up to `limit` events after `after`, in order, blobs resolved.
-    fn read(&self, session: SessionId, after: Seq, limit: usize)
-    -> StoreFuture<'_, Vec<Recorded>>;
+    /// Up to `limit` events after `after`, in order, blobs resolved; [`StoreError::NotFound`] when
+    /// the session does not exist.
+    fn read(&self, session: SessionId, after: Seq, limit: usize) -> StoreFuture<'_, Vec<Recorded>>;
 
     /// The number of the last event; 0 when the session does not exist.
     fn head(&self, session: SessionId) -> StoreFuture<'_, Seq>;
@@ -76,4 +86,25 @@ pub trait EventStore: Send + Sync + 'static {
 
     /// Every session this node can see, with its last event number.
     fn list(&self) -> StoreFuture<'_, Vec<(SessionId, Seq)>>;
+
+    /// Every session with what a list shows of it. Stores that keep summaries answer without replay.
+    fn summaries(&self) -> StoreFuture<'_, Vec<(SessionId, SessionSummary)>> {
+        Box::pin(async move {
+            let mut all = Vec::new();
+            for (session, head) in self.list().await? {
+                let mut summary = SessionSummary::default();
+                while summary.head_seq < head {
+                    let page = self
+                        .read(session, summary.head_seq, READ_PAGE_EVENTS)
+                        .await?;
+                    if page.is_empty() {
+                        break;
+                    }
+                    page.iter().for_each(|recorded| summary.apply(recorded));
+                }
+                all.push((session, summary));
+            }
+            Ok(all)
+        })
+    }
 }

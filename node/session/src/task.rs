@@ -54,6 +54,47 @@ impl Task {
             Task::Undo { turn } => format!("undo turn {turn}"),
         }
     }
+
+    /// What a model reads as the person's message when no template says it better.
+    pub fn instruction(&self) -> String {
+        let (text, dry_run) = match self {
+            Task::Ask { text } => (text.clone(), false),
+            Task::Explain { target } => (format!("Explain {target}."), false),
+            Task::CreateTests { target, dry_run } => {
+                let text =
+                    format!("Write ExUnit tests for {target}; run them and keep those that pass.");
+                (text, *dry_run)
+            }
+            Task::CreateModule {
+                name,
+                kind,
+                description,
+                dry_run,
+            } => {
+                let text = format!("Create the {kind} module {name}. {description}");
+                (text.trim_end().to_owned(), *dry_run)
+            }
+            Task::RenameFunction {
+                target,
+                new_name,
+                dry_run,
+            } => (
+                format!("Rename {target} to {new_name} in the whole project."),
+                *dry_run,
+            ),
+            Task::Undo { turn: 0 } => ("Undo the last change.".to_owned(), false),
+            Task::Undo { turn } => (format!("Undo the changes of turn {turn}."), false),
+        };
+        if dry_run {
+            return format!("{text} Change no file: show what would change.");
+        }
+        text
+    }
+
+    /// Lower-case hex BLAKE3 of the task; recognises a repeated prompt.
+    pub fn digest(&self) -> String {
+        crate::codec::digest(self)
+    }
 }
 
 fn first_line(text: &str, chars_max: usize) -> String {
