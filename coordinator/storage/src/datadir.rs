@@ -1,0 +1,122 @@
+//! The data directory: its lock, its marker, and the stores inside it.
+//!
+//! `LOCK` is held while the node runs, `NODE` is the marker, `log/`, `state/` and `blobs/` are the stores, `log.witness`
+//! stands beside the log. Ends when dropped: the lock goes with the process in any case.
+
+mod marker;
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    BlobStore, EngineLimits, Error,
+    engine::Engine,
+    log::{FileWitness, LogConfig, OrderedLog, RocksLog, RocksMedium},
+    state::RocksState,
+};
+
+pub use marker::{FORMAT, Marker};
+
+/// The open data directory of a node.
+pub struct DataDir {
+    /// What the marker says.
+    pub marker: Marker,
+    /// The log of all groups.
+    pub log: RocksLog,
+    /// The state of all replicas.
+    pub state: RocksState,
+    /// Large values.
+    pub blobs: BlobStore,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Locks and opens the directory at `path`, or makes it, with `first_marker` as its marker, if it is absent or empty.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`], [`Error::Locked`], [`Error::Format`], [`Error::Quarantined`], [`Error::DiskFull`] or
+    /// [`Error::Io`], each naming what to do.
+    pub fn open(path: &Path, first_marker: impl FnOnce() -> Marker, limits: EngineLimits) -> Result<Self, Error> {
+        let io = |e: &std::io::Error| Error::from_io(path, e);
+        fs::create_dir_all(path).map_err(|e| io(&e))?;
+        refuse_foreign(path)?;
+        let lock = lock(path)?;
+        let marker = Marker::read(path)?;
+        let fresh = marker.is_none();
+
+        let engine = Engine::new(limits);
+        let witness = FileWitness::open(&path.join("log.witness"))?;
+        let medium = RocksMedium::open(&path.join("log"), &engine, fresh)?;
+        let log = OrderedLog::open(medium, Box::new(witness), LogConfig::default())?;
+        if fresh && !log.is_pristine() {
+            let reason = "it holds a log but its marker file NODE is missing".to_owned();
+            return Err(Error::Quarantined { reason });
+        }
+        let state = RocksState::open(&path.join("state"), &engine)?;
+        let blobs = BlobStore::open(&path.join("blobs"))?;
+        let marker = match marker {
+            Some(marker) => marker,
+            // Last, so that a directory with a marker has all its stores.
+            None => {
+                let marker = first_marker();
+                marker.write(path)?;
+                marker
+            }
+        };
+        Ok(Self { marker, log, state, blobs, _lock: lock })
+    }
+}
+
+/// Names this program puts into a data directory.
+const OURS: [&str; 8] =
+    ["LOCK", marker::FILE, marker::NEW_FILE, "log", "log.witness", "state", "blobs", "lost+found"];
+
+/// A directory with other people's files and no marker is not ours to fill.
+fn refuse_foreign(path: &Path) -> Result<(), Error> {
+    if path.join(marker::FILE).exists() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(path).map_err(|e| Error::from_io(path, &e))? {
+        let name = entry.map_err(|e| Error::from_io(path, &e))?.file_name();
+        if !OURS.iter().any(|ours| name == *ours) {
+            let found = format!("a directory with other files, such as {}", name.display());
+            return Err(Error::Format { path: path.to_path_buf(), found, expected: FORMAT });
+        }
+    }
+    Ok(())
+}
+
+fn lock(path: &Path) -> Result<File, Error> {
+    let file = path.join("LOCK");
+    let open = OpenOptions::new().write(true).create(true).truncate(false).open(&file);
+    let handle = open.map_err(|e| Error::from_io(path, &e))?;
+    match handle.try_lock() {
+        Ok(()) => Ok(handle),
+        Err(TryLockError::WouldBlock) => Err(Error::Locked { path: path.to_path_buf() }),
+        Err(TryLockError::Error(e)) => Err(Error::from_io(path, &e)),
+    }
+}
+
+/// Syncs the directory itself, so that names made in it survive.
+pub(crate) fn sync_directory(path: &Path) -> Result<(), Error> {
+    File::open(path).and_then(|dir| dir.sync_all()).map_err(|e| Error::from_io(path, &e))
+}
+
+/// Writes `bytes` to `directory/name` so that the name holds either the old content or the new one, durably.
+pub(crate) fn write_durably(directory: &Path, name: &Path, temporary: &Path, bytes: &[u8]) -> Result<(), Error> {
+    use std::io::Write;
+    let (target, temporary): (PathBuf, PathBuf) = (directory.join(name), directory.join(temporary));
+    let write = || {
+        let mut file = File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, &target)
+    };
+    write().map_err(|e| Error::from_io(directory, &e))?;
+    sync_directory(directory)
+}
+
+#[cfg(test)]
+mod tests;
