@@ -27,7 +27,37 @@ pub enum FunctionKind {
 impl FunctionKind {
     /// True for what other modules can call.
     pub const fn is_public(self) -> bool {
-        matches!(self, Self::Def | Self::Defmacro | Self::Defguard | Self::Defdelegate)
+        matches!(
+            self,
+            Self::Def | Self::Defmacro | Self::Defguard | Self::Defdelegate
+        )
+    }
+
+    /// Returns the keyword that defines it.
+    pub const fn keyword(self) -> &'static str {
+        match self {
+            Self::Def => "def",
+            Self::Defp => "defp",
+            Self::Defmacro => "defmacro",
+            Self::Defmacrop => "defmacrop",
+            Self::Defguard => "defguard",
+            Self::Defguardp => "defguardp",
+            Self::Defdelegate => "defdelegate",
+        }
+    }
+
+    /// Returns the kind for a keyword, `None` for any other word.
+    pub fn from_keyword(word: &str) -> Option<Self> {
+        Some(match word {
+            "def" => Self::Def,
+            "defp" => Self::Defp,
+            "defmacro" => Self::Defmacro,
+            "defmacrop" => Self::Defmacrop,
+            "defguard" => Self::Defguard,
+            "defguardp" => Self::Defguardp,
+            "defdelegate" => Self::Defdelegate,
+            _ => return None,
+        })
     }
 }
 

@@ -2,16 +2,23 @@
 //!
 //! Pure: text in, facts out. The only crate that knows tree-sitter.
 
+mod analyze;
 mod chunk;
 mod error;
+mod fallback;
+mod graph;
 mod literal;
 mod typespec;
 mod module;
+mod syntax;
 pub mod module_gen;
 
+pub use analyze::analyze_file;
 pub use chunk::{Chunk, ChunkKind, Doc, FunctionKind, ParserUsed, Span};
 pub use error::Error;
+pub use graph::{CodeGraph, Edge, Resolution, Target, TestReach, Unresolved};
 pub use module::{
     Alias, Attribute, Call, CallForm, Directive, FileAnalysis, ModuleForm, ModuleInfo,
     StructField, TypeDef,
 };
+pub use syntax::{MAX_PARSED_BYTES, SyntaxError, SyntaxTree, parse, syntax_errors};

@@ -24,7 +24,10 @@ pub enum ModuleForm {
     Module,
     Protocol,
     /// `defimpl protocol, for: target`.
-    Implementation { protocol: String, target: String },
+    Implementation {
+        protocol: String,
+        target: String,
+    },
 }
 
 /// One module, with its lexical environment resolved.
