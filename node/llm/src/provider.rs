@@ -11,8 +11,11 @@ pub trait Provider: Send + Sync + 'static {
     fn name(&self) -> &str;
 
     /// Starts one call. `model` is the provider's own model id. No retry in here.
-    fn call(&self, model: &str, request: &ModelRequest)
-    -> BoxFuture<'static, Result<ReplyStream, Error>>;
+    fn call(
+        &self,
+        model: &str,
+        request: &ModelRequest,
+    ) -> BoxFuture<'static, Result<ReplyStream, Error>>;
 }
 
 /// Answers from the syntax tree alone; injected, because it stands on a higher floor.

@@ -10,7 +10,10 @@ pub enum StreamEvent {
     TextDelta(String),
     ThinkingDelta(String),
     /// A call begins; its arguments follow in [`StreamEvent::Finished`] whole.
-    ToolUseStarted { id: String, name: String },
+    ToolUseStarted {
+        id: String,
+        name: String,
+    },
     Finished(Reply),
 }
 

@@ -1,0 +1,339 @@
+//! What a provider's refusal means: status, error type and headers to one kind of failure.
+
+use crate::error::{Error, ErrorKind, excerpt};
+use http::HeaderMap;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// The longest wait believed; a provider that says more is asked again after this.
+const RETRY_AFTER_MS_MAX: u64 = 24 * 3_600_000;
+
+/// The error object of both dialects; every field may be missing or of an odd type.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct FaultBody {
+    pub(crate) message: Option<String>,
+    #[serde(rename = "type")]
+    pub(crate) kind: Option<String>,
+    /// A string at OpenAI, a number at some servers that resemble it.
+    pub(crate) code: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    error: FaultBody,
+}
+
+impl FaultBody {
+    /// Reads `{"error": {…}}`; anything else gives its text as the message.
+    pub(crate) fn from_bytes(body: &[u8]) -> Self {
+        serde_json::from_slice(body).map_or_else(
+            |_| Self {
+                message: Some(String::from_utf8_lossy(body).into_owned()),
+                ..Self::default()
+            },
+            |envelope: Envelope| envelope.error,
+        )
+    }
+
+    /// The failure, given the status (0 when it came inside a stream).
+    pub(crate) fn into_error(self, status: u16, headers: &HeaderMap) -> Error {
+        let code = self
+            .code
+            .as_ref()
+            .map_or("", |raw| raw.get().trim_matches('"'));
+        let status = if status == 0 {
+            code.parse().unwrap_or(0)
+        } else {
+            status
+        };
+        let kind = self.kind.as_deref().unwrap_or_default();
+        let text = self.message.as_deref().unwrap_or_default();
+        let retry_after_ms = retry_after_ms(headers);
+        let meaning = by_name(kind, code, text, retry_after_ms)
+            .unwrap_or_else(|| by_status(status, retry_after_ms));
+        let said = excerpt(text);
+        let what = match &meaning {
+            // a refused key is sometimes repeated in the provider's text: do not pass that on
+            ErrorKind::Auth => return Error::new(meaning, "the provider refused the key"),
+            ErrorKind::Quota => "the provider's account is exhausted",
+            ErrorKind::RateLimited { .. } => "the provider's rate limit is reached",
+            ErrorKind::Overloaded { .. } => "the provider is overloaded",
+            ErrorKind::Server => "the provider failed",
+            ErrorKind::ContextTooLong => "the prompt does not fit the model's window",
+            ErrorKind::BadRequest => "the provider refused the request",
+            ErrorKind::Timeout { .. } => "the provider ran out of time",
+            _ => "the provider gave an unknown error",
+        };
+        let status = if status == 0 {
+            String::new()
+        } else {
+            format!(" ({status})")
+        };
+        let colon = if said.is_empty() { "" } else { ": " };
+        Error::new(meaning, format!("{what}{status}{colon}{said}"))
+    }
+}
+
+/// Error types and codes say more than the status, and are all there is inside a stream.
+fn by_name(kind: &str, code: &str, text: &str, retry_after_ms: Option<u64>) -> Option<ErrorKind> {
+    let long = code == "context_length_exceeded"
+        || kind == "request_too_large"
+        || text.contains("prompt is too long")
+        || text.contains("maximum context length");
+    if long {
+        return Some(ErrorKind::ContextTooLong);
+    }
+    if code == "insufficient_quota" || kind == "insufficient_quota" || kind == "billing_error" {
+        return Some(ErrorKind::Quota);
+    }
+    Some(match kind {
+        "authentication_error" | "permission_error" => ErrorKind::Auth,
+        "rate_limit_error" | "rate_limit_exceeded" | "tokens" | "requests" => {
+            ErrorKind::RateLimited { retry_after_ms }
+        }
+        "overloaded_error" => ErrorKind::Overloaded { retry_after_ms },
+        "api_error" | "server_error" => ErrorKind::Server,
+        "timeout_error" => ErrorKind::Timeout {
+            stage: crate::error::Stage::FirstOutput,
+        },
+        "invalid_request_error" if code == "invalid_api_key" => ErrorKind::Auth,
+        "not_found_error" => ErrorKind::BadRequest,
+        // `invalid_request_error` is also what OpenAI sends with 401 and 403: the status decides
+        _ => return None,
+    })
+}
+
+const fn by_status(status: u16, retry_after_ms: Option<u64>) -> ErrorKind {
+    match status {
+        401 | 403 => ErrorKind::Auth,
+        402 => ErrorKind::Quota,
+        429 => ErrorKind::RateLimited { retry_after_ms },
+        503 | 529 => ErrorKind::Overloaded { retry_after_ms },
+        408 | 504 => ErrorKind::Timeout {
+            stage: crate::error::Stage::FirstOutput,
+        },
+        413 => ErrorKind::ContextTooLong,
+        400..=499 => ErrorKind::BadRequest,
+        500..=599 => ErrorKind::Server,
+        _ => ErrorKind::Unknown { status },
+    }
+}
+
+/// How long the server asks to wait: `retry-after-ms`, `retry-after` as seconds or date, then the
+/// resets of used-up limits.
+pub(crate) fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let asked = text("retry-after-ms")
+        .and_then(|value| millis(value, 1.0))
+        .or_else(|| text("retry-after").and_then(|value| millis(value, 1_000.0)))
+        .or_else(|| {
+            // a date is read against the server's own clock, so ours does not matter
+            let until = jiff::fmt::rfc2822::parse(text("retry-after")?)
+                .ok()?
+                .timestamp();
+            let now = jiff::fmt::rfc2822::parse(text("date")?).ok()?.timestamp();
+            u64::try_from(until.as_millisecond().saturating_sub(now.as_millisecond())).ok()
+        })
+        .or_else(|| {
+            ["requests", "tokens"]
+                .iter()
+                .filter(|what| text(&format!("x-ratelimit-remaining-{what}")) == Some("0"))
+                .filter_map(|what| go_duration_ms(text(&format!("x-ratelimit-reset-{what}"))?))
+                .max()
+        });
+    asked.map(|wait_ms| wait_ms.min(RETRY_AFTER_MS_MAX))
+}
+
+fn millis(text: &str, unit_ms: f64) -> Option<u64> {
+    let value: f64 = text.trim().parse().ok()?;
+    // the cast saturates, and the sign and NaN are excluded before it
+    (value.is_finite() && value >= 0.0).then_some((value * unit_ms).ceil() as u64)
+}
+
+/// Reads `1s`, `6m0s`, `250ms`, `1h2m3.5s`.
+fn go_duration_ms(text: &str) -> Option<u64> {
+    let mut total = 0.0;
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let digits = rest.find(|ch: char| !ch.is_ascii_digit() && ch != '.')?;
+        let value: f64 = rest[..digits].parse().ok()?;
+        rest = &rest[digits..];
+        let end = rest
+            .find(|ch: char| ch.is_ascii_digit())
+            .unwrap_or(rest.len());
+        let unit_ms = match &rest[..end] {
+            "ms" => 1.0,
+            "s" => 1_000.0,
+            "m" => 60_000.0,
+            "h" => 3_600_000.0,
+            _ => return None,
+        };
+        total += value * unit_ms;
+        rest = &rest[end..];
+    }
+    (total.is_finite() && !text.trim().is_empty()).then_some(total.ceil() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{HeaderName, HeaderValue};
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pair = |&(name, value)| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )
+        };
+        pairs.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn waits_are_read_in_order_of_precision() {
+        let cases: &[(&[(&str, &str)], Option<u64>)] = &[
+            (&[], None),
+            (
+                &[("retry-after-ms", "250.2"), ("retry-after", "9")],
+                Some(251),
+            ),
+            (&[("retry-after", "1.5")], Some(1_500)),
+            (&[("retry-after", "-1")], None),
+            (&[("retry-after", "NaN")], None),
+            (&[("retry-after", "1e300")], Some(RETRY_AFTER_MS_MAX)),
+            (
+                &[
+                    ("retry-after", "Sun, 06 Nov 1994 08:49:40 GMT"),
+                    ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
+                ],
+                Some(3_000),
+            ),
+            (
+                &[
+                    ("x-ratelimit-remaining-requests", "0"),
+                    ("x-ratelimit-reset-requests", "6m0s"),
+                ],
+                Some(360_000),
+            ),
+            (
+                &[
+                    ("x-ratelimit-remaining-requests", "4"),
+                    ("x-ratelimit-reset-requests", "6m0s"),
+                ],
+                None,
+            ),
+            (
+                &[
+                    ("x-ratelimit-remaining-tokens", "0"),
+                    ("x-ratelimit-reset-tokens", "250ms"),
+                ],
+                Some(250),
+            ),
+        ];
+        for (given, expected) in cases {
+            assert_eq!(retry_after_ms(&headers(given)), *expected, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn go_durations() {
+        for (text, expected) in [
+            ("1s", Some(1_000)),
+            ("1h2m3.5s", Some(3_723_500)),
+            ("", None),
+            ("5", None),
+            ("5y", None),
+        ] {
+            assert_eq!(go_duration_ms(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn refusals_mean_what_the_provider_meant() {
+        let limited = ErrorKind::RateLimited {
+            retry_after_ms: Some(2_000),
+        };
+        let cases: &[(u16, &str, ErrorKind)] = &[
+            (
+                401,
+                r#"{"error":{"message":"Incorrect API key sk-1","type":"invalid_request_error","code":"invalid_api_key"}}"#,
+                ErrorKind::Auth,
+            ),
+            (
+                403,
+                r#"{"type":"error","error":{"type":"permission_error","message":"no"}}"#,
+                ErrorKind::Auth,
+            ),
+            (402, "pay", ErrorKind::Quota),
+            (
+                429,
+                r#"{"error":{"message":"slow","type":"requests","code":"rate_limit_exceeded"}}"#,
+                limited.clone(),
+            ),
+            (
+                429,
+                r#"{"error":{"message":"pay","type":"insufficient_quota","code":"insufficient_quota"}}"#,
+                ErrorKind::Quota,
+            ),
+            (429, "", limited.clone()),
+            (
+                529,
+                r#"{"type":"error","error":{"type":"overloaded_error","message":"busy"}}"#,
+                ErrorKind::Overloaded {
+                    retry_after_ms: Some(2_000),
+                },
+            ),
+            (
+                500,
+                r#"{"error":{"message":null,"type":"server_error","code":null}}"#,
+                ErrorKind::Server,
+            ),
+            (502, "<html>", ErrorKind::Server),
+            (
+                400,
+                r#"{"error":{"message":"This model's maximum context length is 8","type":"invalid_request_error","code":"context_length_exceeded"}}"#,
+                ErrorKind::ContextTooLong,
+            ),
+            (
+                400,
+                r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 9 tokens > 8 maximum"}}"#,
+                ErrorKind::ContextTooLong,
+            ),
+            (
+                413,
+                r#"{"type":"error","error":{"type":"request_too_large","message":"big"}}"#,
+                ErrorKind::ContextTooLong,
+            ),
+            (
+                400,
+                r#"{"error":{"message":"bad","type":"invalid_request_error"}}"#,
+                ErrorKind::BadRequest,
+            ),
+            (
+                404,
+                r#"{"type":"error","error":{"type":"not_found_error","message":"model"}}"#,
+                ErrorKind::BadRequest,
+            ),
+            (0, r#"{"error":{"message":"x","code":429}}"#, limited),
+            (
+                0,
+                r#"{"type":"error","error":{"type":"overloaded_error","message":"x"}}"#,
+                ErrorKind::Overloaded {
+                    retry_after_ms: Some(2_000),
+                },
+            ),
+            (302, "", ErrorKind::Unknown { status: 302 }),
+        ];
+        let headers = headers(&[("retry-after", "2")]);
+        for (status, body, expected) in cases {
+            let error = FaultBody::from_bytes(body.as_bytes()).into_error(*status, &headers);
+            assert_eq!(&error.kind, expected, "{status} {body}");
+            assert!(
+                !error.message.contains("sk-1"),
+                "a key leaked: {}",
+                error.message
+            );
+        }
+    }
+}
