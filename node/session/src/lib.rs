@@ -7,7 +7,7 @@ mod append_rules;
 mod codec;
 mod command;
 mod content;
-#[cfg(feature = "contract")]
+#[cfg(any(test, feature = "contract"))]
 pub mod contract;
 mod decide;
 mod error;

@@ -195,5 +195,12 @@ fn dangling_tool_uses(messages: &[Message]) -> Vec<(&str, &str, &str)> {
         } => Some((id.as_str(), name.as_str(), arguments.as_str())),
         _ => None,
     });
-    uses.filter(|(id, _, _)| !answered(id)).collect()
+    let mut dangling: Vec<(&str, &str, &str)> = Vec::new();
+    for tool_use in uses.filter(|(id, _, _)| !answered(id)) {
+        // Two uses under one id have one result.
+        if dangling.iter().all(|(known, _, _)| *known != tool_use.0) {
+            dangling.push(tool_use);
+        }
+    }
+    dangling
 }

@@ -2,6 +2,7 @@
 
 use super::{TOOL_CALLS_PER_REPLY_MAX, check_id, check_name, need_user, outcome_digest};
 use crate::command::{Actor, Command, Rejection, ToolCallIntent, ToolCallOutcome};
+use crate::content::Role;
 use crate::event::{Event, TurnEnd};
 use crate::ids::TurnNumber;
 use crate::state::{State, Turn};
@@ -146,13 +147,14 @@ fn intend_tool_calls(
                 .open_tool_calls
                 .iter()
                 .any(|open| open.call_id == call.call_id);
-        if known || !ids.insert(call.call_id.clone()) {
+        if known || !ids.insert(&call.call_id) {
             return Err(Rejection::conflict(
                 format!("tool call {} was intended before", call.call_id),
                 "give every call its own id; an open call is repeated under its id, not intended again",
             ));
         }
     }
+    check_tool_uses(state, turn, &calls)?;
     let turn = turn.number;
     let intended = |call: ToolCallIntent| Event::ToolCallIntended {
         turn,
@@ -162,6 +164,32 @@ fn intend_tool_calls(
         arguments: call.arguments,
     };
     Ok(calls.into_iter().map(intended).collect())
+}
+
+/// Keeps the conversation one that providers accept: one call per tool use, and results right after
+/// the message that asked.
+fn check_tool_uses(state: &State, turn: &Turn, calls: &[ToolCallIntent]) -> Result<(), Rejection> {
+    let open = &turn.open_tool_calls;
+    let mut taken: BTreeSet<&str> = open.iter().map(|c| c.tool_use_id.as_str()).collect();
+    let asked: BTreeSet<&str> = state.unanswered_tool_uses().iter().map(|u| u.0).collect();
+    let last = state.messages.last();
+    let results_begun = !open.is_empty() && last.is_some_and(|m| m.role == Role::User);
+    for call in calls {
+        let id = call.tool_use_id.as_ref().unwrap_or(&call.call_id).as_str();
+        if !taken.insert(id) {
+            return Err(Rejection::conflict(
+                format!("tool use {id} is answered by another open call"),
+                "one call answers one tool use",
+            ));
+        }
+        if results_begun && !asked.contains(id) {
+            return Err(Rejection::conflict(
+                format!("the model did not ask for {id}, and its own calls are half done"),
+                "finish the open calls first",
+            ));
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn decide_approval(

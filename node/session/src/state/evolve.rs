@@ -200,10 +200,13 @@ impl State {
         };
         match self.messages.last_mut() {
             Some(last) if last.role == Role::Assistant => last.content.push(block),
-            _ => self.messages.push(Message {
-                role: Role::Assistant,
-                content: vec![block],
-            }),
+            _ => {
+                self.answer_dangling();
+                self.messages.push(Message {
+                    role: Role::Assistant,
+                    content: vec![block],
+                });
+            }
         }
     }
 
