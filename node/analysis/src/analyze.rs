@@ -10,8 +10,9 @@ mod modules;
 mod statements;
 mod tests_dsl;
 mod walker;
+mod written;
 
-pub(crate) use head::{Head, parse_head};
+pub(crate) use head::parse_head;
 pub(crate) use walker::{Scope, Walker};
 
 use crate::chunk::ParserUsed;

@@ -255,15 +255,10 @@ impl CodeGraph {
             return reaches;
         }
         for file in self.files() {
-            let doctests = file
-                .calls
-                .iter()
-                .filter(|call| call.function == "doctest" && call.module.is_none());
-            for call in doctests {
-                let Some((chunk, _)) = self.chunk(&call.from_chunk) else {
-                    continue;
-                };
-                if resolution::doctest_covers(chunk, file, module, target) {
+            for chunk in &file.chunks {
+                let is_doctest =
+                    matches!(&chunk.kind, ChunkKind::Data { call } if call == "doctest");
+                if is_doctest && resolution::doctest_covers(chunk, file, module) {
                     reaches.push(TestReach {
                         test: chunk,
                         path: &file.path,

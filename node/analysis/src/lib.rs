@@ -4,6 +4,10 @@
 
 mod analyze;
 mod chunk;
+mod sources;
+mod project_types;
+mod effect;
+mod clause;
 mod error;
 mod fallback;
 mod graph;
@@ -12,6 +16,7 @@ mod typespec;
 mod module;
 mod syntax;
 pub mod module_gen;
+pub mod test_gen;
 
 pub use analyze::analyze_file;
 pub use chunk::{Chunk, ChunkKind, Doc, FunctionKind, ParserUsed, Span};
@@ -21,4 +26,5 @@ pub use module::{
     Alias, Attribute, Call, CallForm, Directive, FileAnalysis, ModuleForm, ModuleInfo,
     StructField, TypeDef,
 };
+pub use sources::SourceText;
 pub use syntax::{MAX_PARSED_BYTES, SyntaxError, SyntaxTree, parse, syntax_errors};

@@ -163,17 +163,30 @@ pub(crate) fn parse_tree(text: &str) -> Option<Tree> {
 }
 
 /// Parses only the given byte range of the text; positions stay those of the whole text.
-pub(crate) fn parse_range(text: &str, start: (usize, usize), end: (usize, usize)) -> Option<Tree> {
+pub(crate) fn parse_range(
+    text: &str,
+    bytes: std::ops::Range<usize>,
+    start_row: usize,
+) -> Option<Tree> {
+    let part = text.get(bytes.clone())?;
+    let start_column = text
+        .get(..bytes.start)?
+        .rfind('\n')
+        .map_or(bytes.start, |at| bytes.start - at - 1);
+    let rows = part.bytes().filter(|byte| *byte == b'\n').count();
+    let end_column = part
+        .rfind('\n')
+        .map_or(start_column + part.len(), |at| part.len() - at - 1);
     let range = Range {
-        start_byte: start.0,
-        end_byte: end.0,
+        start_byte: bytes.start,
+        end_byte: bytes.end,
         start_point: Point {
-            row: start.1,
-            column: 0,
+            row: start_row,
+            column: start_column,
         },
         end_point: Point {
-            row: end.1,
-            column: 0,
+            row: start_row + rows,
+            column: end_column,
         },
     };
     with_parser(|parser| {

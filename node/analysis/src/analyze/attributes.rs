@@ -138,6 +138,11 @@ impl Walker<'_> {
 
     /// Name and arity of `name(args) :: result`, also under `when`.
     fn typed_head(&self, node: Node<'_>) -> Option<(String, u8)> {
+        self.unwrap_typed_head(node, 4)
+    }
+
+    fn unwrap_typed_head(&self, node: Node<'_>, depth: u8) -> Option<(String, u8)> {
+        let depth = depth.checked_sub(1)?;
         let kinds = kinds();
         let kind = node.kind_id();
         if kind == kinds.identifier {
@@ -155,7 +160,7 @@ impl Walker<'_> {
         }
         if kind == kinds.binary_operator {
             return match operator(node, self.text) {
-                "::" | "when" => self.typed_head(left(node)?),
+                "::" | "when" => self.unwrap_typed_head(left(node)?, depth),
                 name => right(node).map(|_| (name.to_owned(), 2)),
             };
         }

@@ -8,6 +8,9 @@ use tree_sitter::Node;
 /// No call: the index used where a node is not one that counts arguments.
 const NONE: u32 = u32::MAX;
 
+/// `__MODULE__.A.B` is followed over this many dots.
+const MAX_DOTS: u8 = 16;
+
 /// Arguments, separators and the like, as they enter the token hash.
 const OPEN: u8 = 1;
 const CLOSE: u8 = 2;
@@ -107,7 +110,7 @@ impl Walker<'_> {
                 continue;
             }
             pass.leaf(node, frame.kind, frames.last(), self.text);
-            self.leave(pass, &frame);
+            self.step_out(pass, &frame);
             loop {
                 if frames.is_empty() {
                     break 'walk;
@@ -119,7 +122,7 @@ impl Walker<'_> {
                     break 'walk;
                 }
                 if let Some(frame) = frames.pop() {
-                    self.leave(pass, &frame);
+                    self.step_out(pass, &frame);
                 }
             }
         }
@@ -181,7 +184,7 @@ impl Walker<'_> {
         frame
     }
 
-    fn leave(&mut self, pass: &mut Pass<'_, '_>, frame: &Frame) {
+    fn step_out(&mut self, pass: &mut Pass<'_, '_>, frame: &Frame) {
         if frame.kind == pass.kinds.arguments {
             pass.tokens.push(CLOSE);
         }
@@ -290,6 +293,11 @@ impl Walker<'_> {
 
     /// Returns the full name of a node that names a module: alias, `__MODULE__`, `:erlang`, an attribute that holds one.
     pub(super) fn module_of(&self, scope: &Scope, node: Node<'_>) -> Option<String> {
+        self.module_within(scope, node, MAX_DOTS)
+    }
+
+    fn module_within(&self, scope: &Scope, node: Node<'_>, depth: u8) -> Option<String> {
+        let depth = depth.checked_sub(1)?;
         let kinds = kinds();
         let kind = node.kind_id();
         let text = slice(node, self.text);
@@ -303,7 +311,7 @@ impl Walker<'_> {
             return (text == "__MODULE__" && !scope.name.is_empty()).then(|| scope.name.clone());
         }
         if kind == kinds.dot {
-            let outer = self.module_of(scope, left(node)?)?;
+            let outer = self.module_within(scope, left(node)?, depth)?;
             let inner = right(node).filter(|right| right.kind_id() == kinds.alias)?;
             return Some(format!("{outer}.{}", slice(inner, self.text)));
         }

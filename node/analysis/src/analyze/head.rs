@@ -16,8 +16,16 @@ pub(crate) struct Head<'t, 's> {
     pub(crate) defaults: u8,
 }
 
+/// Parentheses and guards around a head are looked through this deep.
+const MAX_WRAPPING: u8 = 8;
+
 /// Reads a head; `None` when the name is computed (`def unquote(name)()`).
 pub(crate) fn parse_head<'t, 's>(node: Node<'t>, text: &'s str) -> Option<Head<'t, 's>> {
+    unwrap_head(node, text, MAX_WRAPPING)
+}
+
+fn unwrap_head<'t, 's>(node: Node<'t>, text: &'s str, depth: u8) -> Option<Head<'t, 's>> {
+    let depth = depth.checked_sub(1)?;
     let kinds = kinds();
     let kind = node.kind_id();
     if kind == kinds.identifier {
@@ -60,22 +68,22 @@ pub(crate) fn parse_head<'t, 's>(node: Node<'t>, text: &'s str) -> Option<Head<'
         });
     }
     if kind == kinds.binary_operator {
-        return operator_head(node, text);
+        return operator_head(node, text, depth);
     }
     if kind == kinds.block {
         let inner = named_children(node);
         return match inner.as_slice() {
-            [only] if only.kind_id() == kinds.binary_operator => parse_head(*only, text),
+            [only] if only.kind_id() == kinds.binary_operator => unwrap_head(*only, text, depth),
             _ => None,
         };
     }
     None
 }
 
-fn operator_head<'t, 's>(node: Node<'t>, text: &'s str) -> Option<Head<'t, 's>> {
+fn operator_head<'t, 's>(node: Node<'t>, text: &'s str, depth: u8) -> Option<Head<'t, 's>> {
     let name_node = node.child_by_field_id(kinds().field_operator)?;
     match operator(node, text) {
-        "when" => parse_head(left(node)?, text),
+        "when" => unwrap_head(left(node)?, text, depth),
         "//" if left(node).is_some_and(|range| operator(range, text) == "..") => Some(Head {
             name: "..//",
             name_node,

@@ -8,7 +8,7 @@ use crate::syntax::{
 };
 use tree_sitter::Node;
 
-impl<'s> Walker<'s> {
+impl Walker<'_> {
     /// Reads a whole file.
     pub(crate) fn source(&mut self, root: Node<'_>) {
         let mut scope = Scope::default();
@@ -80,7 +80,7 @@ impl<'s> Walker<'s> {
         for name in names {
             self.modules.push(ModuleInfo {
                 name: name.clone(),
-                form: form.clone(),
+                form: own_form(&form, name),
                 span: own,
                 doc: Doc::Missing,
                 uses: Vec::new(),
@@ -190,5 +190,21 @@ impl<'s> Walker<'s> {
                     .unwrap_or_else(|| slice(target, self.text).to_owned())
             })
             .collect()
+    }
+}
+
+/// `defimpl P, for: [A, B]` makes two modules of one text; each names its own target.
+fn own_form(form: &ModuleForm, name: &str) -> ModuleForm {
+    match form {
+        ModuleForm::Implementation { protocol, target } => {
+            let own = name
+                .strip_prefix(protocol.as_str())
+                .and_then(|rest| rest.strip_prefix('.'));
+            ModuleForm::Implementation {
+                protocol: protocol.clone(),
+                target: own.unwrap_or(target).to_owned(),
+            }
+        }
+        other => other.clone(),
     }
 }

@@ -5,8 +5,8 @@ use super::walker::{MAX_NESTING, Scope, Walker};
 use crate::chunk::{ChunkKind, FunctionKind};
 use crate::module::StructField;
 use crate::syntax::{
-    argument_nodes, call_name, do_block, keyword_pairs, kinds, named_children, slice, span,
-    statements,
+    argument_nodes, call_name, do_block, keyword_pairs, kinds, named_children, operand, slice,
+    span, statements, without_do,
 };
 use tree_sitter::Node;
 
@@ -96,7 +96,11 @@ impl Walker<'_> {
 
     /// Finds the statements inside blocks, clauses and anonymous functions.
     fn contained(&mut self, scope: &mut Scope, node: Node<'_>) {
+        if self.nesting >= MAX_NESTING {
+            return;
+        }
         let kinds = kinds();
+        self.nesting += 1;
         for child in named_children(node) {
             let kind = child.kind_id();
             let is_block = kind == kinds.do_block
@@ -123,6 +127,7 @@ impl Walker<'_> {
                 }
             }
         }
+        self.nesting -= 1;
     }
 
     fn block(&mut self, scope: &mut Scope, block: Node<'_>) {
@@ -160,7 +165,14 @@ impl Walker<'_> {
         };
         let start = scope.pending.take_start(node);
         self.extend(scope, header, start, node);
-        let nested = self.body(scope, None, node, [0, 0]);
+        // The directive or attribute itself is no call.
+        let inner = operand(node).map_or(0, |operand| operand.id());
+        let silent = if is_directive(node, self.text) {
+            node.id()
+        } else {
+            inner
+        };
+        let nested = self.body(scope, None, node, [silent, 0]);
         self.nested_modules(scope, nested);
     }
 
@@ -181,7 +193,7 @@ impl Walker<'_> {
         };
         scope.run = do_block(node).is_none();
         self.extend(scope, chunk, start, node);
-        let nested = self.body(scope, Some(chunk), node, [node.id(), 0]);
+        let nested = self.body(scope, Some(chunk), node, [0, 0]);
         self.nested_modules(scope, nested);
     }
 
@@ -190,13 +202,16 @@ impl Walker<'_> {
         let chunk = self.chunks.get(last)?;
         let same = matches!(&chunk.kind, ChunkKind::Data { call } if call == name);
         let adjacent = span(node).start_line <= chunk.spans.last()?.end_line + 1;
-        (same && adjacent && scope.run && do_block(node).is_none()).then_some(last)
+        (same && adjacent && scope.run && name != "doctest" && do_block(node).is_none())
+            .then_some(last)
     }
 
     /// Adds code outside modules, joining neighbours while they are small.
     pub(super) fn script(&mut self, scope: &mut Scope, node: Node<'_>) {
         let start = scope.pending.take_start(node);
         let size = node.end_byte() as u32 - start.0;
+        // Each configuration block is looked up on its own.
+        let configures = call_name(node, self.text) == Some("config");
         let joined = scope.last.filter(|last| {
             let Some(chunk) = self.chunks.get(*last) else {
                 return false;
@@ -206,7 +221,7 @@ impl Walker<'_> {
                 .iter()
                 .map(|span| span.end_byte - span.start_byte)
                 .sum();
-            chunk.kind == ChunkKind::Script && length + size <= MAX_SCRIPT_BYTES
+            chunk.kind == ChunkKind::Script && !configures && length + size <= MAX_SCRIPT_BYTES
         });
         let chunk = match joined {
             Some(chunk) => chunk,
@@ -231,11 +246,15 @@ impl Walker<'_> {
 
     /// `name "first argument"`, shortened.
     pub(super) fn label(&self, node: Node<'_>, name: &str) -> String {
-        let first = argument_nodes(node)
-            .first()
-            .map(|first| slice(*first, self.text))
-            .unwrap_or_default();
-        let first = first.lines().next().unwrap_or_default();
+        let arguments = argument_nodes(node);
+        let shown = match arguments.as_slice() {
+            [application, key, ..] if name == "config" && key.kind_id() == kinds().alias => {
+                without_do(&[*application, *key], self.text)
+            }
+            [first, ..] => slice(*first, self.text),
+            [] => "",
+        };
+        let first = shown.lines().next().unwrap_or_default();
         let label = if first.is_empty() {
             name.to_owned()
         } else {
@@ -286,6 +305,10 @@ impl Walker<'_> {
         }
         self.nesting -= 1;
     }
+}
+
+fn is_directive(node: Node<'_>, text: &str) -> bool {
+    call_name(node, text).is_some_and(|name| matches!(name, "alias" | "import" | "require" | "use"))
 }
 
 fn is_definition(node: Node<'_>, text: &str) -> bool {

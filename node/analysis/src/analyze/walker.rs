@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use tree_sitter::Node;
 
 /// Modules and blocks nested deeper than this are not entered.
-pub(crate) const MAX_NESTING: usize = 48;
+pub(crate) const MAX_NESTING: usize = 64;
 
 /// Walks one file's tree and gathers its facts.
 pub(crate) struct Walker<'s> {

@@ -178,20 +178,13 @@ fn lists(list: &str, name: &str, arity: u8) -> bool {
     })
 }
 
-/// Returns true when a `doctest` chunk runs the examples of a function.
-pub(super) fn doctest_covers(
-    chunk: &Chunk,
-    file: &FileAnalysis,
-    module: &str,
-    target: &Chunk,
-) -> bool {
+/// Returns true when a `doctest` chunk runs the examples of a module.
+pub(super) fn doctest_covers(chunk: &Chunk, file: &FileAnalysis, module: &str) -> bool {
     let Some((_, argument)) = chunk.name.split_once(' ') else {
         return false;
     };
-    let written: String = argument
-        .chars()
-        .take_while(|c| c.is_alphanumeric() || matches!(c, '.' | '_'))
-        .collect();
+    let is_name = |c: &char| c.is_alphanumeric() || matches!(c, '.' | '_');
+    let written: String = argument.chars().take_while(is_name).collect();
     let info = file.modules.iter().find(|info| info.name == chunk.module);
     let full = info
         .and_then(|info| {
@@ -201,5 +194,5 @@ pub(super) fn doctest_covers(
                 .find(|alias| alias.short == written)
         })
         .map_or(written.as_str(), |alias| alias.full.as_str());
-    full == module && accepts(target, &target.name, target.arity.1)
+    full == module
 }

@@ -99,6 +99,9 @@ fn split_arity(wanted: &str) -> (&str, Option<u8>) {
 
 /// `Shop.Cart.total` → module and function; operators are functions too: `Kernel.+`, `Range...`.
 fn split_function(name: &str) -> Option<(&str, &str)> {
+    if name.starts_with(|first: char| first.is_lowercase()) {
+        return name.rsplit_once('.');
+    }
     let end = name.char_indices().find(|(at, c)| {
         *c == '.' && !name[at + 1..].starts_with(|next: char| next.is_ascii_uppercase())
     });
