@@ -1,0 +1,3 @@
+//! Plain HTTP: what probes and scrapers ask.
+
+pub(crate) mod operations;
