@@ -7,12 +7,15 @@ use std::{
     fmt, fs,
     io::{self, Read},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use crate::{
     Error,
-    datadir::{sync_directory, write_durably},
+    datadir::{Held, sync_directory, write_durably},
     metrics as names,
 };
 
@@ -48,6 +51,7 @@ impl fmt::Debug for BlobHash {
 pub struct BlobStore {
     directory: PathBuf,
     next_temporary: AtomicU64,
+    _held: Option<Arc<Held>>,
 }
 
 impl BlobStore {
@@ -68,7 +72,13 @@ impl BlobStore {
             }
         }
         sync_directory(directory)?;
-        Ok(Self { directory: directory.to_path_buf(), next_temporary: AtomicU64::new(0) })
+        Ok(Self { directory: directory.to_path_buf(), next_temporary: AtomicU64::new(0), _held: None })
+    }
+
+    /// Keeps the data directory locked as long as this store is open.
+    pub(crate) fn holding(mut self, held: Arc<Held>) -> Self {
+        self._held = Some(held);
+        self
     }
 
     /// Stores `bytes` durably and returns their address.

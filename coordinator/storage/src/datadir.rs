@@ -1,35 +1,51 @@
 //! The data directory: its lock, its marker, and the stores inside it.
 //!
 //! `LOCK` is held while the node runs, `NODE` is the marker, `log/`, `state/` and `blobs/` are the stores, `log.witness`
-//! stands beside the log. Ends when dropped: the lock goes with the process in any case.
+//! stands beside the log. Ends with [`DataDir::close`]; the lock is held until the last user of a store is gone.
 
 mod marker;
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
+    time::Duration,
 };
 
 use crate::{
     BlobStore, EngineLimits, Error,
     engine::Engine,
-    log::{FileWitness, LogConfig, OrderedLog, RocksLog, RocksMedium},
+    log::{FileWitness, LogConfig, LogStore, OrderedLog, RocksLog, RocksMedium},
     state::RocksState,
 };
 
 pub use marker::{FORMAT, Marker};
+
+/// How long [`DataDir::close`] waits for the last user of a store.
+const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 
 /// The open data directory of a node.
 pub struct DataDir {
     /// What the marker says.
     pub marker: Marker,
     /// The log of all groups.
-    pub log: RocksLog,
+    pub log: Arc<RocksLog>,
     /// The state of all replicas.
-    pub state: RocksState,
+    pub state: Arc<RocksState>,
     /// Large values.
-    pub blobs: BlobStore,
+    pub blobs: Arc<BlobStore>,
+    path: PathBuf,
+    released: Receiver<()>,
+}
+
+/// Keeps the directory locked; shared by its stores, so that the lock outlives every open file.
+pub(crate) struct Held {
     _lock: File,
+    /// Dropped with the lock, which tells [`DataDir::close`].
+    _released: Sender<()>,
 }
 
 impl DataDir {
@@ -42,20 +58,21 @@ impl DataDir {
         let io = |e: &std::io::Error| Error::from_io(path, e);
         fs::create_dir_all(path).map_err(|e| io(&e))?;
         refuse_foreign(path)?;
-        let lock = lock(path)?;
+        let (sender, released) = channel();
+        let held = Arc::new(Held { _lock: lock(path)?, _released: sender });
         let marker = Marker::read(path)?;
         let fresh = marker.is_none();
 
         let engine = Engine::new(limits);
         let witness = FileWitness::open(&path.join("log.witness"))?;
-        let medium = RocksMedium::open(&path.join("log"), &engine, fresh)?;
+        let medium = RocksMedium::open(&path.join("log"), &engine, fresh, Arc::clone(&held))?;
         let log = OrderedLog::open(medium, Box::new(witness), LogConfig::default())?;
         if fresh && !log.is_pristine() {
             let reason = "it holds a log but its marker file NODE is missing".to_owned();
             return Err(Error::Quarantined { reason });
         }
-        let state = RocksState::open(&path.join("state"), &engine)?;
-        let blobs = BlobStore::open(&path.join("blobs"))?;
+        let state = RocksState::open(&path.join("state"), &engine, Arc::clone(&held))?;
+        let blobs = BlobStore::open(&path.join("blobs"))?.holding(held);
         let marker = match marker {
             Some(marker) => marker,
             // Last, so that a directory with a marker has all its stores.
@@ -65,7 +82,22 @@ impl DataDir {
                 marker
             }
         };
-        Ok(Self { marker, log, state, blobs, _lock: lock })
+        let (log, state, blobs) = (Arc::new(log), Arc::new(state), Arc::new(blobs));
+        Ok(Self { marker, log, state, blobs, path: path.to_path_buf(), released })
+    }
+
+    /// Syncs the log, closes the stores and gives up the lock. Blocks until no clone of a store is left.
+    ///
+    /// # Errors
+    /// The failure that closed the log earlier, or [`Error::Locked`] when a store is still in use after ten seconds.
+    pub fn close(self) -> Result<(), Error> {
+        let Self { log, state, blobs, path, released, .. } = self;
+        let closed = log.close();
+        drop((log, state, blobs));
+        match released.recv_timeout(CLOSE_LIMIT) {
+            Err(RecvTimeoutError::Disconnected) => closed,
+            Ok(()) | Err(RecvTimeoutError::Timeout) => Err(Error::Locked { path }),
+        }
     }
 }
 

@@ -1,15 +1,14 @@
 //! The log's medium in RocksDB: a column family for entries, one for meta, and the only synced write-ahead file of a node.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use rocksdb::{
     BoundColumnFamily, ColumnFamilyDescriptor, DBRecoveryMode, DBWithThreadMode, Direction, IteratorMode, MultiThreaded,
     WriteBatch, WriteOptions,
 };
-use std::sync::Arc;
 
 use super::{Change, LogMedium, OrderedLog, Space};
-use crate::{Error, engine::Engine};
+use crate::{Error, datadir::Held, engine::Engine};
 
 /// The log store of a node.
 pub type RocksLog = OrderedLog<RocksMedium>;
@@ -17,6 +16,8 @@ pub type RocksLog = OrderedLog<RocksMedium>;
 /// A RocksDB under the log.
 pub struct RocksMedium {
     db: DBWithThreadMode<MultiThreaded>,
+    // Declared, and so dropped, after the database.
+    _held: Arc<Held>,
 }
 
 const ENTRIES: &str = "raft";
@@ -24,7 +25,7 @@ const META: &str = "meta";
 
 impl RocksMedium {
     /// Opens the database at `path`; makes it only if `create`.
-    pub(crate) fn open(path: &Path, engine: &Engine, create: bool) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path, engine: &Engine, create: bool, held: Arc<Held>) -> Result<Self, Error> {
         let mut options = engine.database_options();
         options.create_if_missing(create);
         options.create_missing_column_families(create);
@@ -42,7 +43,7 @@ impl RocksMedium {
                 other => other,
             }
         })?;
-        Ok(Self { db })
+        Ok(Self { db, _held: held })
     }
 
     fn family(&self, space: Space) -> Result<Arc<BoundColumnFamily<'_>>, Error> {

@@ -8,13 +8,19 @@ use rocksdb::{
 };
 
 use super::{Lookup, Pair, Replica, StateChange, StateStore};
-use crate::{Error, GroupId, engine::Engine};
+use crate::{Error, GroupId, datadir::Held, engine::Engine};
 
 type Database = DBWithThreadMode<MultiThreaded>;
 
+struct Open {
+    db: Database,
+    // Declared, and so dropped, after the database.
+    _held: Arc<Held>,
+}
+
 /// The state database of a node.
 pub struct RocksState {
-    db: Arc<Database>,
+    open: Arc<Open>,
     family_options: Options,
 }
 
@@ -24,7 +30,7 @@ const MACHINE: u8 = 1;
 
 impl RocksState {
     /// Opens the database at `path` with the replicas it holds; makes it when it is not there.
-    pub(crate) fn open(path: &Path, engine: &Engine) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path, engine: &Engine, held: Arc<Held>) -> Result<Self, Error> {
         let mut options = engine.database_options();
         options.create_if_missing(true);
         let exists = path.join("CURRENT").exists();
@@ -34,7 +40,7 @@ impl RocksState {
         }
         let families = names.into_iter().map(|name| ColumnFamilyDescriptor::new(name, engine.family_options()));
         let db = Database::open_cf_descriptors(&options, path, families)?;
-        Ok(Self { db: Arc::new(db), family_options: engine.family_options() })
+        Ok(Self { open: Arc::new(Open { db, _held: held }), family_options: engine.family_options() })
     }
 }
 
@@ -45,29 +51,29 @@ fn family_name(group: GroupId, generation: u32) -> String {
 impl StateStore for RocksState {
     fn replica(&self, group: GroupId, generation: u32) -> Result<Arc<dyn Replica>, Error> {
         let name = family_name(group, generation);
-        if self.db.cf_handle(&name).is_none() {
-            self.db.create_cf(&name, &self.family_options)?;
+        if self.open.db.cf_handle(&name).is_none() {
+            self.open.db.create_cf(&name, &self.family_options)?;
         }
-        Ok(Arc::new(RocksReplica { db: Arc::clone(&self.db), name }))
+        Ok(Arc::new(RocksReplica { open: Arc::clone(&self.open), name }))
     }
 
     fn remove(&self, group: GroupId, generation: u32) -> Result<(), Error> {
         let name = family_name(group, generation);
-        match self.db.cf_handle(&name) {
-            Some(_) => Ok(self.db.drop_cf(&name)?),
+        match self.open.db.cf_handle(&name) {
+            Some(_) => Ok(self.open.db.drop_cf(&name)?),
             None => Ok(()),
         }
     }
 }
 
 struct RocksReplica {
-    db: Arc<Database>,
+    open: Arc<Open>,
     name: String,
 }
 
 impl RocksReplica {
     fn family(&self) -> Result<Arc<BoundColumnFamily<'_>>, Error> {
-        self.db.cf_handle(&self.name).ok_or_else(|| Error::Io(format!("replica {} was removed", self.name)))
+        self.open.db.cf_handle(&self.name).ok_or_else(|| Error::Io(format!("replica {} was removed", self.name)))
     }
 }
 
@@ -106,13 +112,13 @@ fn collect(pairs: DBIteratorWithThreadMode<'_, Database>, limit: usize) -> Resul
 
 impl Lookup for RocksReplica {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self.db.get_cf(&self.family()?, machine_key(key))?)
+        Ok(self.open.db.get_cf(&self.family()?, machine_key(key))?)
     }
 
     fn scan(&self, prefix: &[u8], from: &[u8], limit: usize) -> Result<Vec<Pair>, Error> {
         let (options, start) = scan_plan(prefix, from);
         let mode = IteratorMode::From(&start, Direction::Forward);
-        collect(self.db.iterator_cf_opt(&self.family()?, options, mode), limit)
+        collect(self.open.db.iterator_cf_opt(&self.family()?, options, mode), limit)
     }
 }
 
@@ -129,19 +135,19 @@ impl Replica for RocksReplica {
         batch.put_cf(&family, MARK, mark);
         let mut options = WriteOptions::default();
         options.disable_wal(true);
-        Ok(self.db.write_opt(batch, &options)?)
+        Ok(self.open.db.write_opt(batch, &options)?)
     }
 
     fn mark(&self) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self.db.get_cf(&self.family()?, MARK)?)
+        Ok(self.open.db.get_cf(&self.family()?, MARK)?)
     }
 
     fn flush(&self) -> Result<(), Error> {
-        Ok(self.db.flush_cf(&self.family()?)?)
+        Ok(self.open.db.flush_cf(&self.family()?)?)
     }
 
     fn view(&self) -> Box<dyn Lookup + '_> {
-        Box::new(View { snapshot: self.db.snapshot(), replica: self })
+        Box::new(View { snapshot: self.open.db.snapshot(), replica: self })
     }
 }
 
