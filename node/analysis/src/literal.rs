@@ -59,9 +59,31 @@ impl Literal {
         Self::Text(value.to_owned())
     }
 
-    /// True for the atom of this name.
-    pub fn is_atom(&self, name: &str) -> bool {
-        matches!(self, Self::Atom(a) if a == name)
+    /// Gives the same value with structs of `module` written by the last part of its name.
+    pub fn aliased(&self, module: &str) -> Self {
+        let all = |items: &[Self]| items.iter().map(|item| item.aliased(module)).collect();
+        match self {
+            Self::List(items) => Self::List(all(items)),
+            Self::Tuple(items) => Self::Tuple(all(items)),
+            Self::Map(pairs) => Self::Map(
+                pairs
+                    .iter()
+                    .map(|(k, v)| (k.aliased(module), v.aliased(module)))
+                    .collect(),
+            ),
+            Self::Struct(name, fields) => {
+                let short = module.rsplit('.').next().unwrap_or(module);
+                let name = if name == module { short } else { name };
+                Self::Struct(
+                    name.to_owned(),
+                    fields
+                        .iter()
+                        .map(|(k, v)| (k.clone(), v.aliased(module)))
+                        .collect(),
+                )
+            }
+            other => other.clone(),
+        }
     }
 
     /// True when the list can be written as `[a: 1]`.
@@ -76,6 +98,19 @@ impl Literal {
     }
 }
 
+/// Writes the arguments of a call: a keyword list at the end stands without brackets, as the formatter wants it.
+pub(crate) fn argument_list(values: &[Literal]) -> String {
+    let last = values.len().saturating_sub(1);
+    let written = values.iter().enumerate().map(|(at, value)| match value {
+        Literal::List(items) if at == last && Literal::is_keyword(items) => {
+            let text = value.to_string();
+            text[1..text.len() - 1].to_owned()
+        }
+        value => value.to_string(),
+    });
+    written.collect::<Vec<_>>().join(", ")
+}
+
 /// `nil`, `true` and `false` print without a colon.
 fn is_reserved(name: &str) -> bool {
     matches!(name, "nil" | "true" | "false")
@@ -84,16 +119,46 @@ fn is_reserved(name: &str) -> bool {
 /// Whether an atom needs no quotes after its colon.
 pub(crate) fn is_bare_atom(name: &str) -> bool {
     let mut chars = name.chars();
-    let Some(first) = chars.next() else { return false };
+    let Some(first) = chars.next() else {
+        return false;
+    };
     if !(first == '_' || first.is_alphabetic()) {
         return matches!(
             name,
-            "+" | "-" | "*" | "/" | "<" | ">" | "==" | "!=" | "<=" | ">=" | "++" | "--" | "<>" | "|>" | "=~"
-                | "===" | "!==" | "&&" | "||" | "!" | "%{}" | "{}" | "<<>>" | ".." | "..." | "%" | "&" | "^" | "=" | "."
+            "+" | "-"
+                | "*"
+                | "/"
+                | "<"
+                | ">"
+                | "=="
+                | "!="
+                | "<="
+                | ">="
+                | "++"
+                | "--"
+                | "<>"
+                | "|>"
+                | "=~"
+                | "==="
+                | "!=="
+                | "&&"
+                | "||"
+                | "!"
+                | "%{}"
+                | "{}"
+                | "<<>>"
+                | ".."
+                | "..."
+                | "%"
+                | "&"
+                | "^"
+                | "="
+                | "."
         );
     }
     let body = name.strip_suffix(['?', '!']).unwrap_or(name);
-    body.chars().all(|c| c == '_' || c == '@' || c.is_alphanumeric())
+    body.chars()
+        .all(|c| c == '_' || c == '@' || c.is_alphanumeric())
 }
 
 /// Whether an atom can stand as a keyword key without quotes.
@@ -154,7 +219,11 @@ fn grouped(number: &str) -> String {
 }
 
 fn write_key(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
-    if is_bare_key(name) { write!(f, "{name}:") } else { write!(f, "{}:", quote(name)) }
+    if is_bare_key(name) {
+        write!(f, "{name}:")
+    } else {
+        write!(f, "{}:", quote(name))
+    }
 }
 
 fn write_list(f: &mut fmt::Formatter<'_>, items: &[Literal]) -> fmt::Result {
@@ -184,7 +253,9 @@ fn write_keyword(f: &mut fmt::Formatter<'_>, items: &[Literal]) -> fmt::Result {
 
 /// Whether every key of a map can be written as `key: value`.
 fn has_atom_keys(pairs: &[(Literal, Literal)]) -> bool {
-    pairs.iter().all(|(key, _)| matches!(key, Literal::Atom(name) if !is_reserved(name)))
+    pairs
+        .iter()
+        .all(|(key, _)| matches!(key, Literal::Atom(name) if !is_reserved(name)))
 }
 
 fn write_map(f: &mut fmt::Formatter<'_>, pairs: &[(Literal, Literal)]) -> fmt::Result {
@@ -217,7 +288,11 @@ impl fmt::Display for Literal {
             Self::Charlist(text) => write!(f, "~c{}", quote(text)),
             Self::List(items) => {
                 f.write_str("[")?;
-                if Self::is_keyword(items) { write_keyword(f, items)? } else { write_list(f, items)? }
+                if Self::is_keyword(items) {
+                    write_keyword(f, items)?
+                } else {
+                    write_list(f, items)?
+                }
                 f.write_str("]")
             }
             Self::Tuple(items) => {

@@ -19,10 +19,46 @@ const MAX_DESCRIPTION: usize = 4 * 1024;
 
 /// Modules of Elixir itself that a project must not define anew.
 const STANDARD: [&str; 40] = [
-    "Access", "Agent", "Application", "Atom", "Base", "Bitwise", "Calendar", "Code", "Date", "DateTime", "Enum",
-    "Enumerable", "Exception", "File", "Float", "Function", "GenServer", "IO", "Inspect", "Integer", "Kernel",
-    "Keyword", "List", "Logger", "Macro", "Map", "MapSet", "Mix", "Module", "Node", "Path", "Port", "Process",
-    "Range", "Regex", "Registry", "Stream", "String", "Supervisor", "System",
+    "Access",
+    "Agent",
+    "Application",
+    "Atom",
+    "Base",
+    "Bitwise",
+    "Calendar",
+    "Code",
+    "Date",
+    "DateTime",
+    "Enum",
+    "Enumerable",
+    "Exception",
+    "File",
+    "Float",
+    "Function",
+    "GenServer",
+    "IO",
+    "Inspect",
+    "Integer",
+    "Kernel",
+    "Keyword",
+    "List",
+    "Logger",
+    "Macro",
+    "Map",
+    "MapSet",
+    "Mix",
+    "Module",
+    "Node",
+    "Path",
+    "Port",
+    "Process",
+    "Range",
+    "Regex",
+    "Registry",
+    "Stream",
+    "String",
+    "Supervisor",
+    "System",
 ];
 
 /// What is generated.
@@ -38,7 +74,13 @@ pub enum ModuleKind {
 
 impl ModuleKind {
     /// Every kind, in the order they are offered.
-    pub const ALL: [Self; 5] = [Self::Plain, Self::GenServer, Self::Supervisor, Self::Behaviour, Self::Struct];
+    pub const ALL: [Self; 5] = [
+        Self::Plain,
+        Self::GenServer,
+        Self::Supervisor,
+        Self::Behaviour,
+        Self::Struct,
+    ];
 
     /// Name on the command line.
     pub const fn name(self) -> &'static str {
@@ -90,18 +132,35 @@ pub fn create(
     let name = name.trim();
     check_name(name)?;
     if let Some(same) = neighbours.iter().find(|n| n.module == name) {
-        return Err(Error::ModuleExists { module: name.to_owned(), path: same.path.clone() });
+        return Err(Error::ModuleExists {
+            module: name.to_owned(),
+            path: same.path.clone(),
+        });
     }
     let place = path::place(name, neighbours)?;
-    if neighbours.iter().any(|n| n.path == place.source || n.path == place.test) {
+    if neighbours
+        .iter()
+        .any(|n| n.path == place.source || n.path == place.test)
+    {
         return Err(Error::PathTaken { path: place.source });
     }
     let (source, test_source) = templates::render(kind, name, &documentation(description));
-    Ok(GeneratedModule { module: name.to_owned(), path: place.source, source, test_path: place.test, test_source })
+    Ok(GeneratedModule {
+        module: name.to_owned(),
+        path: place.source,
+        source,
+        test_path: place.test,
+        test_source,
+    })
 }
 
 fn check_name(name: &str) -> Result<(), Error> {
-    let refuse = |reason| Err(Error::BadModuleName { name: name.to_owned(), reason });
+    let refuse = |reason| {
+        Err(Error::BadModuleName {
+            name: name.to_owned(),
+            reason,
+        })
+    };
     if name.len() > MAX_NAME || name.split('.').any(|segment| segment.len() > MAX_SEGMENT) {
         return refuse("it is longer than 72 characters, or one part is longer than 36");
     }
@@ -109,7 +168,10 @@ fn check_name(name: &str) -> Result<(), Error> {
         if !segment.starts_with(|c: char| c.is_ascii_uppercase()) {
             return refuse("every part begins with a capital letter, as in Shop.Cart");
         }
-        if !segment.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        if !segment
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_')
+        {
             return refuse("only letters, digits and underscores are allowed between the dots");
         }
     }
@@ -129,8 +191,16 @@ fn documentation(description: &str) -> Vec<String> {
         end -= 1;
     }
     let text = description[..end].trim();
-    let safe = text.replace('\\', "\\\\").replace("#{", "\\#{").replace("\"\"\"", "\\\"\"\"");
-    let lines = safe.lines().map(|line| line.trim_end().chars().filter(|c| !c.is_control()).collect());
+    let safe = text
+        .replace('\\', "\\\\")
+        .replace("#{", "\\#{")
+        .replace("\"\"\"", "\\\"\"\"");
+    let lines = safe.lines().map(|line| {
+        line.trim_end()
+            .chars()
+            .filter(|c| !c.is_control())
+            .collect()
+    });
     lines.collect()
 }
 

@@ -5,7 +5,7 @@ mod read;
 mod samples;
 
 pub(crate) use assertion::assertions;
-pub(crate) use samples::{Samples, by_parameter_name};
+pub(crate) use samples::{Samples, by_parameter_name, combine};
 
 use crate::literal::Literal;
 
@@ -75,11 +75,16 @@ impl Scope<'_> {
         if written == "__MODULE__" {
             return self.module.to_owned();
         }
-        let (head, rest) = written.split_once('.').map_or((written, None), |(h, r)| (h, Some(r)));
+        let (head, rest) = written
+            .split_once('.')
+            .map_or((written, None), |(h, r)| (h, Some(r)));
         let full = if head == "__MODULE__" {
             self.module
         } else {
-            self.aliases.iter().find(|(short, _)| short == head).map_or(head, |(_, full)| full)
+            self.aliases
+                .iter()
+                .find(|(short, _)| short == head)
+                .map_or(head, |(_, full)| full)
         };
         rest.map_or_else(|| full.to_owned(), |rest| format!("{full}.{rest}"))
     }
@@ -89,6 +94,11 @@ impl Scope<'_> {
 pub(crate) trait TypeSource {
     /// `module` is a full name.
     fn find(&self, module: &str, name: &str, arguments: &[Type]) -> Option<Type>;
+
+    /// Whether `%module{}` can be written without any field.
+    fn bare_struct(&self, _module: &str) -> bool {
+        false
+    }
 }
 
 impl Spec {
@@ -100,7 +110,12 @@ impl Spec {
 
 impl Type {
     /// Reads a type definition, `name(params) :: type` or only the right side.
-    pub(crate) fn parse_definition(text: &str, name: &str, arguments: &[Self], scope: &Scope<'_>) -> Option<Self> {
+    pub(crate) fn parse_definition(
+        text: &str,
+        name: &str,
+        arguments: &[Self],
+        scope: &Scope<'_>,
+    ) -> Option<Self> {
         read::definition(text, name, arguments, scope)
     }
 }

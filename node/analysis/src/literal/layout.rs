@@ -70,14 +70,17 @@ fn map_rows(pairs: &[(Literal, Literal)], indent: usize) -> Vec<String> {
         .collect()
 }
 
-/// `key: value`; a value that does not fit goes on its own line unless it opens a list or map.
+/// `key: value`; a text or tuple that fits on a line of its own goes there, anything else is broken in place.
 fn keyed(key: &str, value: &Literal, indent: usize) -> String {
     let key = if is_bare_key(key) { format!("{key}:") } else { format!("{}:", quote(key)) };
     let column = indent + key.chars().count() + 1;
-    if fits(&value.to_string(), column + 1) || opens_in_place(value) {
+    let flat = value.to_string();
+    let own_line = indent + 2;
+    let breakable = opens_in_place(value) || matches!(value, Literal::Tuple(_));
+    if fits(&flat, column + 1) || opens_in_place(value) || (breakable && !fits(&flat, own_line + 1)) {
         return format!("{key} {}", layout(value, column, indent, 1));
     }
-    format!("{key}\n{}{}", " ".repeat(indent + 2), layout(value, indent + 2, indent + 2, 1))
+    format!("{key}\n{:own_line$}{flat}", "")
 }
 
 /// Whether the formatter breaks inside the value rather than before it.

@@ -1,7 +1,8 @@
 //! Source text → literal, by the syntax tree.
 
 use super::Literal;
-use tree_sitter::{Node, Parser};
+use crate::syntax::parse_tree;
+use tree_sitter::Node;
 
 /// Longest text read as one literal, in bytes.
 const MAX_TEXT: usize = 64 * 1024;
@@ -13,9 +14,7 @@ pub(crate) fn expression<T>(text: &str, read: impl FnOnce(Node<'_>) -> Option<T>
     if text.len() > MAX_TEXT {
         return None;
     }
-    let mut parser = Parser::new();
-    parser.set_language(&tree_sitter_elixir::LANGUAGE.into()).ok()?;
-    let tree = parser.parse(text, None)?;
+    let tree = parse_tree(text)?;
     let root = tree.root_node();
     if root.has_error() || root.named_child_count() != 1 {
         return None;

@@ -124,7 +124,8 @@ impl Samples<'_> {
         }
         let kinds: Vec<Type> = fields.iter().map(|(_, kind)| kind.clone()).collect();
         if kinds.is_empty() {
-            return Vec::new();
+            let bare = self.types.bare_struct(module).then(|| Literal::Struct(module.to_owned(), Vec::new()));
+            return bare.into_iter().collect();
         }
         let rows = self.products(&kinds, depth).into_iter();
         let names: Vec<String> = fields.iter().map(|(name, _)| name.clone()).collect();
