@@ -123,14 +123,13 @@ fn layout() -> Result<SyntaxConfig, Error> {
     built.map_err(|error| broken("syntax", &error))
 }
 
+/// Names the innermost cause: an error in an included template is otherwise hidden by the include.
 fn broken(name: &str, error: &minijinja::Error) -> Error {
-    let line = error
-        .line()
-        .map_or_else(String::new, |line| format!(" at line {line}"));
-    Error::new(
-        ErrorKind::Template,
-        format!("template {name:?}{line}: {error}"),
-    )
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    Error::new(ErrorKind::Template, format!("template {name:?} cannot be rendered: {cause}"))
 }
 
 #[cfg(test)]
