@@ -6,13 +6,15 @@ mod definitions;
 mod directives;
 mod environment;
 mod head;
+mod located;
 mod modules;
 mod statements;
 mod tests_dsl;
 mod walker;
 mod written;
 
-pub(crate) use head::parse_head;
+pub(crate) use head::{Head, parse_head};
+pub(crate) use located::{Located, definitions};
 pub(crate) use walker::{Scope, Walker};
 
 use crate::chunk::ParserUsed;

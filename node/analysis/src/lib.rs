@@ -16,6 +16,7 @@ mod typespec;
 mod module;
 mod syntax;
 pub mod module_gen;
+pub mod otp;
 pub mod test_gen;
 
 pub use analyze::analyze_file;

@@ -7,7 +7,8 @@ mod string;
 pub(crate) use kinds::{Kinds, kinds};
 pub(crate) use node::{
     alias_text, argument_nodes, arguments, call_name, do_block, keyword_pairs, keyword_value, left,
-    named_children, operand, operator, right, slice, span, statements, target, without_do,
+    line, named_children, operand, operator, remote_name, right, slice, span, statements, target,
+    walk, without_do,
 };
 pub(crate) use string::{dedent, string_value};
 

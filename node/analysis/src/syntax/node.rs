@@ -138,3 +138,33 @@ pub(crate) fn without_do<'s>(nodes: &[Node<'_>], text: &'s str) -> &'s str {
 pub(crate) fn alias_text(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace()).collect()
 }
+
+/// Visits a node and everything below it, top down; `visit` says whether to go inside.
+pub(crate) fn walk<'t>(root: Node<'t>, mut visit: impl FnMut(Node<'t>) -> bool) {
+    let mut cursor = root.walk();
+    loop {
+        if visit(cursor.node()) && cursor.goto_first_child() {
+            continue;
+        }
+        while !cursor.goto_next_sibling() {
+            if !cursor.goto_parent() {
+                return;
+            }
+        }
+    }
+}
+
+/// Returns module text and function name of a remote call (`Enum.map(…)`, `:ets.new(…)`).
+pub(crate) fn remote_name<'s>(node: Node<'_>, text: &'s str) -> Option<(&'s str, &'s str)> {
+    let kinds = kinds();
+    if node.kind_id() != kinds.call {
+        return None;
+    }
+    let dot = target(node).filter(|target| target.kind_id() == kinds.dot)?;
+    Some((slice(left(dot)?, text), slice(right(dot)?, text)))
+}
+
+/// Returns the 1-based line a node starts on.
+pub(crate) fn line(node: Node<'_>) -> u32 {
+    node.start_position().row as u32 + 1
+}
