@@ -15,7 +15,10 @@ mod literal;
 mod typespec;
 mod module;
 mod syntax;
+pub mod findings;
+pub mod metrics;
 pub mod module_gen;
+pub mod refactor;
 pub mod otp;
 pub mod test_gen;
 
