@@ -52,8 +52,13 @@ impl Event {
 
     /// The schema version [`encode`] writes for this event.
     pub fn schema_version(&self) -> u32 {
-        known_version(self.event_type()).unwrap_or(1)
+        schema_version(self.event_type())
     }
+}
+
+/// The schema version this build writes for an event type; 0 for a type it does not know.
+pub fn schema_version(event_type: &str) -> u32 {
+    known_version(event_type).unwrap_or(0)
 }
 
 /// Encodes an event as JSON; the object carries its `type`.

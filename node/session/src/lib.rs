@@ -26,7 +26,7 @@ mod time_travel;
 mod undo;
 
 pub use append_rules::{appends_of, check_append, request_digest};
-pub use codec::{EVENT_TYPES, decode, encode};
+pub use codec::{EVENT_TYPES, decode, encode, schema_version};
 pub use command::{Actor, Command, Rejection, ToolCallIntent, ToolCallOutcome};
 pub use content::{ContentBlock, Message, Role, StopReason, Usage};
 pub use decide::{NAME_BYTES_MAX, TITLE_CHARS_MAX, TOOL_CALLS_PER_REPLY_MAX, decide};
