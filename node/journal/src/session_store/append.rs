@@ -22,6 +22,8 @@ const ATTEMPTS_MAX: usize = 64;
 const RECORD_BYTES_MAX: usize = 32 << 10;
 /// Bytes of an entry that events may take; the rest is for the key, the summary and the frame.
 const EVENTS_BYTES_MAX: usize = MAX_ENTRY_BYTES - (64 << 10);
+/// Largest sealed summary that an entry carries.
+const SUMMARY_BYTES_MAX: usize = 32 << 10;
 /// Bytes around each event in an entry, at most.
 const FRAME_BYTES: usize = 16;
 /// Nobody has claimed a session yet: every writer is its owner.
@@ -108,6 +110,8 @@ impl SessionStore {
                 Some(summary) => Some(super::listing::seal_summary(keys, summary)?),
                 None => None,
             };
+            // Without one, a list replays from the summary before.
+            let sealed = sealed.filter(|sealed| sealed.len() <= SUMMARY_BYTES_MAX);
             let entry = to_bytes(&Entry::Append(AppendEntry {
                 session: *append.session.as_bytes(),
                 expected_seq: expected,

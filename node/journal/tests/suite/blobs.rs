@@ -113,6 +113,13 @@ async fn an_append_at_the_limit_that_does_not_compress_is_kept() {
         let read: Vec<Event> = read.into_iter().map(|recorded| recorded.event).collect();
         assert!(read == events, "session {n}");
     }
+    let summaries = node.store.summaries().await.unwrap();
+    let long = noise(0, APPEND_BYTES_MAX - 100);
+    assert!(
+        summaries
+            .iter()
+            .any(|(id, shown)| *id == session(1) && shown.title == long)
+    );
     node.stop().await;
 }
 

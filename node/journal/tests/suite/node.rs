@@ -81,14 +81,15 @@ pub(crate) fn finished(call_id: &str, output: &str) -> Event {
     }
 }
 
-/// Text that does not compress, the same for the same seed.
+/// Text that hardly compresses, the same for the same seed.
 pub(crate) fn noise(seed: u64, bytes: usize) -> String {
-    let mut reader = blake3::Hasher::new()
-        .update(&seed.to_le_bytes())
-        .finalize_xof();
-    let mut raw = vec![0; bytes / 2];
-    reader.fill(&mut raw);
-    raw.iter().map(|byte| format!("{byte:02x}")).collect()
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut raw = vec![0; bytes];
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&seed.to_le_bytes());
+    hasher.finalize_xof().fill(&mut raw);
+    let letter = |byte: &u8| char::from(LETTERS[usize::from(byte % 64)]);
+    raw.iter().map(letter).collect()
 }
 
 /// Every file below a directory.
