@@ -9,6 +9,8 @@ mod project_types;
 mod effect;
 mod clause;
 mod error;
+mod explain;
+mod offline;
 mod fallback;
 mod graph;
 mod literal;
@@ -25,6 +27,8 @@ pub mod test_gen;
 pub use analyze::analyze_file;
 pub use chunk::{Chunk, ChunkKind, Doc, FunctionKind, ParserUsed, Span};
 pub use error::Error;
+pub use explain::{Evidence, Explanation, Fact, Section, explain, render_markdown};
+pub use offline::offline_answer;
 pub use graph::{CodeGraph, Edge, Resolution, Target, TestReach, Unresolved};
 pub use module::{
     Alias, Attribute, Call, CallForm, Directive, FileAnalysis, ModuleForm, ModuleInfo,

@@ -1,0 +1,209 @@
+//! Who calls, what is called, what it does to the world, which tests reach it.
+
+use super::role::listed;
+use super::{Evidence, Fact, Reader, at, fact, shortened};
+use crate::chunk::{Chunk, ChunkKind, Doc};
+use crate::effect::{Effect, of_local, of_remote};
+use crate::graph::{Edge, Resolution};
+use crate::module::{Call, ModuleInfo};
+use std::collections::{BTreeMap, HashSet, VecDeque};
+
+/// Most functions followed for effects behind calls.
+const MAX_FOLLOWED: usize = 300;
+/// Places quoted for one statement.
+const MAX_PLACES: usize = 3;
+
+/// Callers of a set of chunks from outside their module, grouped by module, most calls first.
+pub(super) fn callers(reader: &Reader<'_>, module: &str, chunks: &[&Chunk]) -> Vec<Fact> {
+    let mut by_module: BTreeMap<String, Vec<&Edge>> = BTreeMap::new();
+    for chunk in chunks {
+        for edge in reader.graph.callers_of_chunk(&chunk.id) {
+            if edge.call.from_module != module && edge.resolution != Resolution::Use {
+                let from = if edge.call.from_module.is_empty() { edge.path.clone() } else { edge.call.from_module.clone() };
+                by_module.entry(from).or_default().push(edge);
+            }
+        }
+    }
+    let mut groups: Vec<(String, Vec<&Edge>)> = by_module.into_iter().collect();
+    groups.sort_by(|(a, left), (b, right)| right.len().cmp(&left.len()).then_with(|| a.cmp(b)));
+    let facts = groups.into_iter().map(|(from, edges)| {
+        let mut names: Vec<String> = Vec::new();
+        for edge in &edges {
+            let name = format!("`{}/{}`", edge.call.function, edge.call.arity);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        Fact { text: format!("`{from}`: {} of {}", times(edges.len()), listed(&names)), evidence: places(&edges), details: Vec::new() }
+    });
+    shortened(facts.collect(), "modules")
+}
+
+fn places(edges: &[&Edge]) -> Vec<Evidence> {
+    distinct(edges.iter().map(|e| at(&e.path, e.call.line)))
+}
+
+/// The first few places, each once.
+fn distinct(all: impl Iterator<Item = Evidence>) -> Vec<Evidence> {
+    let mut out: Vec<Evidence> = Vec::new();
+    for place in all {
+        if !out.contains(&place) && out.len() < MAX_PLACES {
+            out.push(place);
+        }
+    }
+    out
+}
+
+fn times(count: usize) -> String {
+    if count == 1 { "1 call".to_owned() } else { format!("{count} calls") }
+}
+
+/// What chunks call outside their module: project modules first, then others.
+pub(super) fn callees(reader: &Reader<'_>, module: &str, path: &str, chunks: &[&Chunk]) -> Vec<Fact> {
+    let mut by_module: BTreeMap<&str, Vec<&Call>> = BTreeMap::new();
+    for chunk in chunks {
+        for call in reader.graph.calls_in(&chunk.id) {
+            if let Some(target) = call.module.as_deref().filter(|m| *m != module && *m != "Kernel" && !m.is_empty()) {
+                by_module.entry(target).or_default().push(call);
+            }
+        }
+    }
+    let mut groups: Vec<(&str, Vec<&Call>)> = by_module.into_iter().collect();
+    let in_project = |name: &str| reader.graph.module(name).is_some();
+    groups.sort_by(|(a, left), (b, right)| {
+        in_project(b).cmp(&in_project(a)).then_with(|| right.len().cmp(&left.len())).then_with(|| a.cmp(b))
+    });
+    let facts = groups.into_iter().map(|(target, calls)| {
+        let mut names: Vec<String> = Vec::new();
+        for call in &calls {
+            let name = format!("`{}/{}`", call.function, call.arity);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let here = if in_project(target) { "" } else { " (outside the project)" };
+        let evidence = distinct(calls.iter().map(|c| at(path, c.line)));
+        Fact { text: format!("`{target}`{here}: {} of {}", times(calls.len()), listed(&names)), evidence, details: Vec::new() }
+    });
+    shortened(facts.collect(), "modules")
+}
+
+fn effect_of(call: &Call) -> Option<Effect> {
+    match &call.module {
+        Some(module) => of_remote(module, &call.function),
+        None => of_local(&call.function),
+    }
+}
+
+/// Effects written in the chunks themselves, then those behind their calls into other functions of the project.
+pub(super) fn effects(reader: &Reader<'_>, path: &str, chunks: &[&Chunk]) -> Vec<Fact> {
+    let mut own: BTreeMap<(Effect, String), Vec<Evidence>> = BTreeMap::new();
+    for chunk in chunks {
+        for call in reader.graph.calls_in(&chunk.id) {
+            if let Some(effect) = effect_of(call) {
+                own.entry((effect, name_of(call))).or_default().push(at(path, call.line));
+            }
+        }
+    }
+    let known: HashSet<&'static str> = own.keys().map(|(effect, _)| effect.words()).collect();
+    let mut facts: Vec<Fact> = own
+        .into_iter()
+        .map(|((effect, call), mut evidence)| {
+            evidence.sort();
+            evidence.dedup();
+            evidence.truncate(MAX_PLACES);
+            Fact { text: format!("{} by `{call}`", capital(effect.words())), evidence, details: Vec::new() }
+        })
+        .collect();
+    facts.extend(indirect(reader, chunks).into_iter().filter(|(effect, _)| !known.contains(effect.words())).map(|(_, fact)| fact));
+    shortened(facts, "effects")
+}
+
+fn name_of(call: &Call) -> String {
+    match &call.module {
+        Some(module) => format!("{module}.{}/{}", call.function, call.arity),
+        None => format!("{}/{}", call.function, call.arity),
+    }
+}
+
+fn indirect(reader: &Reader<'_>, chunks: &[&Chunk]) -> Vec<(Effect, Fact)> {
+    let mut seen: HashSet<&str> = chunks.iter().map(|c| c.id.as_str()).collect();
+    let mut queue: VecDeque<(&str, Option<&Edge>)> = chunks.iter().map(|c| (c.id.as_str(), None)).collect();
+    let mut found: BTreeMap<Effect, Fact> = BTreeMap::new();
+    while let Some((id, first)) = queue.pop_front() {
+        for edge in reader.graph.callees(id) {
+            let first = first.unwrap_or(edge);
+            if seen.len() >= MAX_FOLLOWED || !seen.insert(&edge.to_chunk) {
+                continue;
+            }
+            queue.push_back((&edge.to_chunk, Some(first)));
+            let Some((_, file)) = reader.graph.chunk(&edge.to_chunk) else { continue };
+            for call in reader.graph.calls_in(&edge.to_chunk) {
+                let Some(effect) = effect_of(call) else { continue };
+                found.entry(effect).or_insert_with(|| Fact {
+                    text: format!("{} by `{}`, behind the call of `{}.{}`", capital(effect.words()), name_of(call), first.to_module, first.call.function),
+                    evidence: vec![at(&first.path, first.call.line), at(&file.path, call.line)],
+                    details: Vec::new(),
+                });
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
+fn capital(words: &str) -> String {
+    let mut chars = words.chars();
+    chars.next().map_or_else(String::new, |c| c.to_uppercase().collect::<String>() + chars.as_str())
+}
+
+/// Test files that reach a module, and public functions that no test reaches.
+pub(super) fn module_tests(reader: &Reader<'_>, info: &ModuleInfo, path: &str, public: &[&Chunk]) -> Vec<Fact> {
+    let mut files: BTreeMap<&str, (HashSet<&str>, u32)> = BTreeMap::new();
+    let mut unreached = Vec::new();
+    for chunk in public {
+        let reaches = reader.graph.tests_reaching(&info.name, &chunk.name, chunk.arity.1);
+        if reaches.is_empty() && chunk.doc != Doc::Hidden {
+            unreached.push(*chunk);
+        }
+        for reach in reaches {
+            let line = super::first_line_of(reach.test);
+            let entry = files.entry(reach.path).or_insert_with(|| (HashSet::new(), line));
+            entry.0.insert(&reach.test.id);
+        }
+    }
+    let mut facts: Vec<Fact> = files
+        .into_iter()
+        .map(|(path, (tests, line))| fact(format!("`{path}`: {} it", if tests.len() == 1 { "1 test reaches".to_owned() } else { format!("{} tests reach", tests.len()) }), path, line))
+        .collect();
+    facts.sort_by(|a, b| a.text.cmp(&b.text));
+    let mut facts = shortened(facts, "files");
+    if !unreached.is_empty() {
+        let names: Vec<String> = unreached.iter().map(|c| format!("`{}/{}`", c.name, c.arity.1)).collect();
+        let evidence = unreached.iter().take(MAX_PLACES).map(|c| at(path, super::first_line_of(c))).collect();
+        let text = format!("No test in the index calls, directly or through other functions: {}", listed(&names));
+        facts.push(Fact { text, evidence, details: Vec::new() });
+    }
+    facts
+}
+
+/// Tests that reach one function.
+pub(super) fn function_tests(reader: &Reader<'_>, chunk: &Chunk, path: &str, arity: u8) -> Vec<Fact> {
+    let reaches = reader.graph.tests_reaching(&chunk.module, &chunk.name, arity);
+    if reaches.is_empty() {
+        return vec![fact("No test in the index reaches it by calls that can be seen in the text.".to_owned(), path, super::first_line_of(chunk))];
+    }
+    let facts = reaches.into_iter().map(|reach| {
+        let name = match &reach.test.kind {
+            ChunkKind::Test { description } => description.as_str(),
+            _ => reach.test.name.as_str(),
+        };
+        let how = if reach.distance == 1 { "directly".to_owned() } else { format!("over {} calls", reach.distance) };
+        fact(format!("{name} ({how})"), reach.path, super::first_line_of(reach.test))
+    });
+    shortened(facts.collect(), "tests")
+}
+
+/// `3 tests`, `1 test`.
+pub(super) fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
