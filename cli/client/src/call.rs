@@ -62,7 +62,7 @@ impl Client {
         loop {
             match self.attempt(&ids, message.clone(), &call).await {
                 Err(error) if error.retryable && backoff.attempts() + 1 < ATTEMPTS_MAX => {
-                    tokio::time::sleep(backoff.next()).await;
+                    tokio::time::sleep(backoff.draw()).await;
                 }
                 other => return other,
             }

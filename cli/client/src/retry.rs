@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 /// A bounded exponential backoff with full jitter over its upper half.
 ///
-/// Pure but for [`Backoff::next`], which draws the jitter; the waiting itself is the caller's.
+/// Pure but for [`Backoff::draw`], which draws the jitter; the waiting itself is the caller's.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     attempt: u32,
@@ -29,7 +29,7 @@ impl Backoff {
     }
 
     /// Draws the next delay.
-    pub fn next(&mut self) -> Duration {
+    pub fn draw(&mut self) -> Duration {
         let delay = self.delay_ms(jitter());
         self.attempt = self.attempt.saturating_add(1);
         Duration::from_millis(delay)
@@ -68,7 +68,7 @@ mod tests {
                     "attempt {attempt}: {delay} of {ceiling}"
                 );
             }
-            assert!(backoff.next() <= Duration::from_millis(2_000));
+            assert!(backoff.draw() <= Duration::from_millis(2_000));
         }
         assert_eq!(backoff.attempts(), 80);
     }

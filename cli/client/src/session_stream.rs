@@ -358,10 +358,10 @@ impl SessionStream {
         let deadline = *since + Duration::from_millis(self.open.reconnect_deadline_ms);
         // Drawn before the wait, so that a cancelled attempt still counts.
         let delay = if backoff.attempts() == 0 && !self.attached_before {
-            let _first_is_immediate = backoff.next();
+            let _first_is_immediate = backoff.draw();
             Duration::ZERO
         } else {
-            backoff.next()
+            backoff.draw()
         };
         *announced = !self.attached_before;
         tokio::time::sleep_until((Instant::now() + delay).min(deadline)).await;
