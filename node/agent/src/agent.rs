@@ -8,7 +8,7 @@ use crate::frames::ExecutorInfo;
 use crate::session_actor::{MAILBOX_MAX, Message};
 use crate::tasks::{self, AttachmentNumbers};
 use aiex_context::WorkspaceStore;
-use aiex_llm::{Gateway, OFFLINE_MODEL};
+use aiex_llm::{Gateway, OFFLINE, Templates};
 use aiex_security::{Permit, SessionArchive, SessionCreate, SessionWrite};
 use aiex_session::{
     Actor, Append, Command, EventStore, ExpectedSeq, Seq, SessionId, State, Task,
@@ -30,16 +30,38 @@ pub struct Dependencies {
     pub gateway: Arc<Gateway>,
     pub workspaces: Arc<WorkspaceStore>,
     pub clock: Arc<dyn Clock>,
+    pub(crate) templates: Templates,
 }
 
 impl Dependencies {
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// When a built-in template does not parse, which its own tests exclude.
+    pub fn new(
+        config: Config,
+        store: Arc<dyn EventStore>,
+        gateway: Arc<Gateway>,
+        workspaces: Arc<WorkspaceStore>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, aiex_llm::Error> {
+        Ok(Self {
+            config,
+            store,
+            gateway,
+            workspaces,
+            clock,
+            templates: Templates::built_in()?,
+        })
+    }
+
     /// The route a task runs on: what was asked for, the default, or the offline engine for what only it does.
     ///
     /// # Errors
     /// [`Error::Rejected`] for a model no route has.
     pub(crate) fn model_for(&self, task: &Task, wanted: &str) -> Result<String, Error> {
         match task {
-            Task::RenameFunction { .. } | Task::Undo { .. } => return Ok(OFFLINE_MODEL.to_owned()),
+            Task::RenameFunction { .. } | Task::Undo { .. } => return Ok(OFFLINE.to_owned()),
             _ if wanted.is_empty() => return Ok(self.gateway.default_model().to_owned()),
             _ => {}
         }
@@ -236,7 +258,7 @@ impl Agent {
         }
     }
 
-    pub(crate) fn dependencies(&self) -> &Dependencies {
+    pub(crate) fn dependencies(&self) -> &Arc<Dependencies> {
         &self.inner.dependencies
     }
 

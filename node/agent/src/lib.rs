@@ -26,4 +26,4 @@ pub use config::Config;
 pub use error::Error;
 pub use frames::{AttachmentId, DeltaKind, ExecutorInfo, Incoming, Outgoing, Prompt};
 pub use offline_engine::AnalysisEngine;
-pub use sessions::{LIST_SESSIONS_MAX, SessionView};
+pub use sessions::{ContextQuestion, LIST_SESSIONS_MAX, SessionView};

@@ -2,13 +2,17 @@
 
 use crate::agent::{Agent, Dependencies};
 use crate::error::Error;
+use crate::prompt::{Call, assembled, tool_specs};
+use aiex_context::Assembled;
 use aiex_security::{
-    Permit, SessionExport, SessionFork, SessionImport, SessionList, SessionRead,
+    Permit, SessionCreate, SessionExport, SessionFork, SessionImport, SessionList, SessionRead,
 };
 use aiex_session::{
-    At, EventStore, FileChanges, Recorded, Recorder, Seq, SessionDocument, SessionId,
-    SessionSummary, TokenUsage, Transcript, appends_of, events_until, project,
+    At, ContentBlock, EventStore, FileChanges, Message, Recorded, Recorder, Role, Seq,
+    SessionDocument, SessionId, SessionSummary, State, Task, TokenUsage, Transcript, appends_of,
+    events_until, project,
 };
+use std::sync::Arc;
 
 /// Events read at once.
 const PAGE_EVENTS: usize = 1024;
@@ -23,6 +27,15 @@ pub struct SessionView {
     pub usage: TokenUsage,
     pub file_changes: FileChanges,
     pub events: Vec<Recorded>,
+}
+
+/// What `aiex show context` asks.
+#[derive(Debug, Clone, Default)]
+pub struct ContextQuestion {
+    /// Empty: the session's last prompt.
+    pub prompt: String,
+    pub workspace_id: String,
+    pub model: String,
 }
 
 impl Agent {
@@ -130,6 +143,58 @@ impl Agent {
         self.write_copy(target, &copy, &format!("import-{target}")).await
     }
 
+    /// Who owns a session.
+    ///
+    /// # Errors
+    /// [`Error::SessionNotFound`] or the store's.
+    pub async fn owner(&self, session: SessionId) -> Result<String, Error> {
+        let first = self.dependencies().store.read(session, 0, 1).await;
+        let first = match first {
+            Err(aiex_session::StoreError::NotFound) => return Err(Error::SessionNotFound(session)),
+            other => other?,
+        };
+        let summary: SessionSummary = project(&first);
+        match first.is_empty() {
+            true => Err(Error::SessionNotFound(session)),
+            false => Ok(summary.owner),
+        }
+    }
+
+    /// The summary of a session the caller works in.
+    ///
+    /// # Errors
+    /// A refusal for somebody else's session, or the store's.
+    pub async fn summary(&self, permit: &Permit<SessionCreate>, session: SessionId) -> Result<SessionSummary, Error> {
+        let events = read_all(self.dependencies(), session).await?;
+        let summary: SessionSummary = project(&events);
+        permit.covers(&summary.owner).map_err(denied)?;
+        Ok(summary)
+    }
+
+    /// What the next model call of the session would contain, item by item.
+    ///
+    /// # Errors
+    /// As [`Agent::view`], and when the prompt cannot be assembled.
+    pub async fn show_context(
+        &self,
+        permit: &Permit<SessionRead>,
+        session: SessionId,
+        wanted: ContextQuestion,
+    ) -> Result<Assembled, Error> {
+        let events = read_all(self.dependencies(), session).await?;
+        let summary: SessionSummary = project(&events);
+        permit.covers(&summary.owner).map_err(denied)?;
+        let call = context_call(&State::replay(&events), wanted);
+        let dependencies = Arc::clone(self.dependencies());
+        let work = move || assembled(&dependencies, &call, &tool_specs(&call.task));
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(|error| Error::Unavailable(error.to_string()))?.map_err(|failure| Error::Rejected {
+            code: failure.code,
+            message: failure.message,
+            hint: failure.hint,
+        })
+    }
+
     async fn write_copy(&self, target: SessionId, events: &[Recorded], request_id: &str) -> Result<SessionSummary, Error> {
         for append in appends_of(target, events, request_id)? {
             self.dependencies().store.append(append).await?;
@@ -167,6 +232,39 @@ pub(crate) async fn read_all(dependencies: &Dependencies, session: SessionId) ->
         if last_page {
             return Ok(events);
         }
+    }
+}
+
+/// The call that would be made: the given prompt, or the session's last one.
+fn context_call(state: &State, wanted: ContextQuestion) -> Call {
+    let mut messages = state.messages.clone();
+    let is_prompt = |message: &Message| {
+        message.role == Role::User && message.content.iter().any(|block| matches!(block, ContentBlock::Text { .. }))
+    };
+    let mut task = Task::Ask { text: wanted.prompt.clone() };
+    let last_prompt = messages.iter().rposition(is_prompt);
+    let turn_begins = match last_prompt {
+        Some(index) if wanted.prompt.is_empty() => {
+            if let Some(ContentBlock::Text { text }) = messages[index].content.first() {
+                task = Task::Ask { text: text.clone() };
+            }
+            messages.truncate(index + 1);
+            index
+        }
+        _ => {
+            let text = wanted.prompt;
+            messages.push(Message { role: Role::User, content: vec![ContentBlock::Text { text }] });
+            messages.len() - 1
+        }
+    };
+    Call {
+        call_id: String::new(),
+        model: wanted.model,
+        task,
+        workspace_id: wanted.workspace_id,
+        messages,
+        turn_begins,
+        project: state.project.clone(),
     }
 }
 

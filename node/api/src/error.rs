@@ -7,4 +7,6 @@ pub enum Error {
     Serve(#[source] std::io::Error),
     #[error("the contract's descriptors do not load")]
     Reflection(#[source] tonic_reflection::server::Error),
+    #[error("the first token cannot be made: {0}")]
+    FirstToken(String),
 }

@@ -19,6 +19,7 @@ pub struct Rooms {
     pub workspaces: Arc<WorkspaceStore>,
     pub coordinator: Handle,
     pub tokens: Arc<TokenDirectory>,
+    pub metrics: aiex_telemetry::MetricsText,
     pub readiness: Readiness,
     /// Cancelled when the node stops: streams end with a hint to attach again.
     pub stopping: CancellationToken,
@@ -58,6 +59,16 @@ impl Readiness {
     }
 }
 
+/// Memory the process holds now, from the kernel's own account; 0 where there is none.
+fn resident_bytes() -> u64 {
+    const PAGE_BYTES: u64 = 4096;
+    let pages = std::fs::read_to_string("/proc/self/statm").ok().and_then(|text| {
+        let resident = text.split_whitespace().nth(1)?;
+        resident.parse::<u64>().ok()
+    });
+    pages.unwrap_or(0).saturating_mul(PAGE_BYTES)
+}
+
 impl Rooms {
     pub(crate) fn node_id(&self) -> String {
         self.coordinator.node_id().to_string()
@@ -75,8 +86,9 @@ impl Rooms {
         self.coordinator
             .status()
             .into_iter()
-            .map(|shard| v1::ShardStatus {
-                shard: u32::from(shard.shard.0),
+            .filter_map(|group| group.shard.map(|shard| (shard, group)))
+            .map(|(number, shard)| v1::ShardStatus {
+                shard: u32::from(number.0),
                 leader_node: shard.leader.map(|node| node.to_string()).unwrap_or_default(),
                 replicas: shard.replicas.iter().map(ToString::to_string).collect(),
                 last_log_index: shard.last_log_index,
@@ -104,7 +116,7 @@ impl Rooms {
                 Life::Draining => "draining",
             }
             .to_owned(),
-            rss_bytes: aiex_telemetry::resident_bytes(),
+            rss_bytes: resident_bytes(),
         }
     }
 }

@@ -50,9 +50,10 @@ pub async fn serve_clients(
 pub async fn serve_operations(
     listener: TcpListener,
     readiness: Readiness,
+    metrics: aiex_telemetry::MetricsText,
     stopping: CancellationToken,
 ) -> Result<(), crate::Error> {
-    axum::serve(listener, operations::router(readiness))
+    axum::serve(listener, operations::router(readiness, metrics))
         .with_graceful_shutdown(stopping.cancelled_owned())
         .await
         .map_err(crate::Error::Serve)

@@ -7,6 +7,7 @@ use aiex_agent::Clock;
 use aiex_coordinator::Handle;
 use aiex_proto::code::ErrorCode;
 use aiex_security::{NewToken, PresentedToken, Principal, TokenRecord, mint, verify};
+use secrecy::ExposeSecret;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -53,16 +54,29 @@ impl TokenDirectory {
         verify(&record, &presented, now).map_err(unbelieved)
     }
 
-    /// Makes a token and stores its record. Gives the secret text, the only copy.
+    /// Makes the first token of a new cluster.
     ///
     /// # Errors
-    /// Unacceptable fields, or the register's.
-    pub async fn create(&self, request: NewToken) -> Result<(String, TokenRecord), Refusal> {
+    /// Unacceptable fields, or the register's; the text is for the log.
+    pub async fn create_first(&self, request: NewToken) -> Result<String, crate::Error> {
+        let made = self.create(request).await;
+        made.map(|(text, _)| text).map_err(|refusal| crate::Error::FirstToken(refusal.message))
+    }
+
+    /// Makes a token and stores its record. Gives the secret text, the only copy.
+    pub(crate) async fn create(&self, request: NewToken) -> Result<(String, TokenRecord), Refusal> {
         let minted = mint(request, self.clock.now_unix_ms())
             .map_err(|error| Refusal::invalid(error.to_string(), "see: aiex create token --help"))?;
         self.store(&minted.record, Some(0)).await?;
-        let text = secret_text(&minted);
-        Ok((text, minted.record))
+        Ok((minted.text.expose_secret().to_owned(), minted.record))
+    }
+
+    /// True when no token was ever made: the cluster is new.
+    ///
+    /// # Errors
+    /// The register's.
+    pub async fn is_empty(&self) -> Result<bool, aiex_coordinator::Error> {
+        Ok(self.coordinator.registry_list(NAMESPACE).await?.is_empty())
     }
 
     pub(crate) async fn list(&self) -> Result<Vec<TokenRecord>, Refusal> {
@@ -73,7 +87,7 @@ impl TokenDirectory {
     pub(crate) async fn find(&self, token_id: &str) -> Result<Option<(TokenRecord, u64)>, Refusal> {
         let entry = self
             .coordinator
-            .registry_get(NAMESPACE, token_id)
+            .registry_get(NAMESPACE, token_id.as_bytes())
             .await
             .map_err(Refusal::from)?;
         match entry {
@@ -100,7 +114,7 @@ impl TokenDirectory {
         let value = serde_json::to_vec(record).map_err(unencodable)?;
         let request_id = uuid::Uuid::now_v7().to_string();
         self.coordinator
-            .registry_put(NAMESPACE, &record.token_id, expected_version, value.into(), &request_id)
+            .registry_put(NAMESPACE, record.token_id.as_bytes(), expected_version, &value, &request_id)
             .await
             .map_err(Refusal::from)?;
         Ok(())
@@ -120,10 +134,6 @@ impl TokenDirectory {
         }
         believed.insert(record.token_id.clone(), (now, record));
     }
-}
-
-fn secret_text(minted: &aiex_security::MintedToken) -> String {
-    minted.expose().to_owned()
 }
 
 fn decode(value: &[u8]) -> Result<TokenRecord, Refusal> {

@@ -1,13 +1,13 @@
 //! What the operator may choose.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// Removes secrets from a text; what comes out is safe to log.
 pub type Redact = fn(&str) -> Cow<'_, str>;
 
 /// The shape of log lines on stderr.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
     /// One JSON object a line.
@@ -18,7 +18,7 @@ pub enum LogFormat {
 }
 
 /// Settings of the telemetry section.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     pub log_format: LogFormat,

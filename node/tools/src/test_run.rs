@@ -15,6 +15,8 @@ pub(crate) const TESTS_MAX: usize = 400;
 /// Longest failure message and longest diagnostics, in bytes.
 const MESSAGE_BYTES_MAX: usize = 1_500;
 const DIAGNOSTICS_BYTES_MAX: usize = 8_000;
+/// Most bytes of what the tests of a single run printed.
+const PRINTED_BYTES_MAX: usize = 40 << 10;
 /// Bytes of the whole report; below what a tool may answer.
 const REPORT_BYTES_MAX: usize = 60 << 10;
 
@@ -28,6 +30,9 @@ pub struct TestReport {
     pub tests: Vec<TestResult>,
     /// What the compiler or Mix said, when something did not end as it should.
     pub diagnostics: String,
+    /// With one run: what the tests printed, the end left out when it is long.
+    #[serde(default)]
+    pub printed: String,
     /// Messages or tests were left out to keep within bounds.
     pub truncated: bool,
 }
@@ -102,8 +107,12 @@ impl TestReport {
             runs: Vec::new(),
             tests: Vec::new(),
             diagnostics: String::new(),
+            printed: String::new(),
             truncated: false,
         };
+        if let [only] = runs {
+            report.printed = clip(without_controls(&only.output), PRINTED_BYTES_MAX);
+        }
         let mut tests: BTreeMap<(String, u32, String), TestResult> = BTreeMap::new();
         for (index, run) in runs.iter().enumerate() {
             // a line cut by a dying VM is no event

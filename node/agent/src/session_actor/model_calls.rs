@@ -3,39 +3,52 @@
 use super::{ModelCall, ModelFailure, SessionActor};
 use crate::error::Error;
 use crate::frames::{DeltaKind, Outgoing};
+use crate::prompt::{Call, Prepared, prepare};
 use crate::tasks;
 use crate::turn::with_own_call_ids;
 use aiex_llm::{ModelRequest, Reply, StreamEvent};
 use aiex_session::{Actor, Command, TurnEnd};
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 impl SessionActor {
     /// Records the intent and starts the call.
     pub(super) async fn call_model(&mut self, call_id: String) -> Result<(), Error> {
-        let request = match self.assemble(&call_id).await {
-            Ok(request) => request,
+        let prepared = match self.prepare(&call_id).await {
+            Ok(prepared) => prepared,
             Err(failure) => return self.end_failed(failure).await,
         };
         let command = Command::IntendModelCall {
             call_id: call_id.clone(),
-            model: request.request.model.clone(),
-            prompt_tokens: request.prompt_tokens,
-            prompt_digest: request.digest,
+            model: prepared.request.model.clone(),
+            prompt_tokens: prepared.prompt_tokens,
+            prompt_digest: prepared.digest,
         };
         self.command(command, &Actor::Node).await?;
-        self.spawn_model_call(call_id, request.request);
+        self.spawn_model_call(call_id, prepared.request);
         Ok(())
     }
 
     /// Starts a call whose intent is already in the log.
     pub(super) async fn start_model_call(&mut self, call_id: String) -> Result<(), Error> {
-        match self.assemble(&call_id).await {
-            Ok(request) => {
-                self.spawn_model_call(call_id, request.request);
+        match self.prepare(&call_id).await {
+            Ok(prepared) => {
+                self.spawn_model_call(call_id, prepared.request);
                 Ok(())
             }
             Err(failure) => self.model_failed_now(&call_id, failure).await,
         }
+    }
+
+    /// Assembles off the async workers: it reads files and counts tokens.
+    async fn prepare(&self, call_id: &str) -> Result<Prepared, ModelFailure> {
+        let Some(call) = Call::of_turn(&self.state, call_id.to_owned()) else {
+            return Err(ended_early("no turn runs"));
+        };
+        let dependencies = Arc::clone(&self.dependencies);
+        tokio::task::spawn_blocking(move || prepare(&dependencies, call))
+            .await
+            .map_err(|error| ended_early(&error.to_string()))?
     }
 
     fn spawn_model_call(&mut self, call_id: String, request: ModelRequest) {
@@ -119,6 +132,15 @@ impl SessionActor {
 
     fn is_current(&self, call_id: &str) -> bool {
         self.model_call.as_ref().is_some_and(|call| call.call_id == call_id)
+    }
+}
+
+fn ended_early(reason: &str) -> ModelFailure {
+    ModelFailure {
+        code: "internal".to_owned(),
+        message: format!("the prompt was not assembled: {reason}"),
+        hint: "see the log of the node".to_owned(),
+        retryable: false,
     }
 }
 

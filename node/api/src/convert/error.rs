@@ -107,12 +107,61 @@ impl From<aiex_session::StoreError> for Refusal {
                 Self::new(ErrorCode::Conflict, message, "read the session again, then repeat")
             }
             E::TooLarge { .. } => Self::new(ErrorCode::LimitReached, message, "send less at once"),
+            E::Invalid(_) => Self::invalid(message, "the client may be newer than the node"),
             E::Unavailable(_) => Self::new(ErrorCode::Unavailable, message, "try again"),
             E::Damaged(_) => {
                 tracing::error!(%message, "stored data is damaged");
                 Self::new(ErrorCode::Internal, message, "see the log of the node")
             }
         }
+    }
+}
+
+impl From<aiex_coordinator::Error> for Refusal {
+    fn from(error: aiex_coordinator::Error) -> Self {
+        use aiex_coordinator::Error as E;
+        let message = error.to_string();
+        match error {
+            E::NotLeader { .. } | E::Unavailable { .. } | E::OutcomeUnknown => {
+                Self::new(ErrorCode::Unavailable, message, "try again")
+            }
+            E::Overloaded { .. } | E::TooLarge { .. } | E::RegistryFull { .. } => {
+                Self::new(ErrorCode::LimitReached, message, "try again with less at once")
+            }
+            E::VersionMismatch { .. } | E::IdempotencyConflict { .. } => {
+                Self::new(ErrorCode::Conflict, message, "somebody else was first; look again")
+            }
+            E::BlobMissing { .. }
+            | E::Damaged { .. }
+            | E::Quarantined { .. }
+            | E::ReadOnly { .. }
+            | E::Locked { .. }
+            | E::Format { .. }
+            | E::Storage { .. } => {
+                tracing::error!(%message, "storage failed");
+                Self::new(ErrorCode::Internal, message, "see the log of the node")
+            }
+        }
+    }
+}
+
+impl From<aiex_context::Error> for Refusal {
+    fn from(error: aiex_context::Error) -> Self {
+        use aiex_context::Error as E;
+        let code = match &error {
+            E::UnknownWorkspace { .. } => ErrorCode::NotFound,
+            E::ContentTooLarge { .. } | E::TooManyFiles { .. } | E::Full { .. } | E::BudgetTooSmall { .. } => {
+                ErrorCode::LimitReached
+            }
+            E::HashMismatch | E::PathRefused { .. } | E::ContentMissing { .. } | E::NoPrompt { .. } => {
+                ErrorCode::InvalidArgument
+            }
+            E::Tokenizer | E::File { .. } | E::Indexing { .. } => {
+                tracing::error!(%error, "the context engine failed");
+                ErrorCode::Internal
+            }
+        };
+        Self::new(code, error.to_string(), error.hint())
     }
 }
 

@@ -7,15 +7,14 @@ use aiex_session::{Recorded, Task};
 
 /// One committed event.
 pub(crate) fn event_to_wire(recorded: &Recorded) -> Result<v1::SessionEvent, Refusal> {
-    let payload = serde_json::to_value(&recorded.event).map_err(unencodable)?;
-    let kind = payload["type"].as_str().unwrap_or_default().to_owned();
+    let payload = serde_json::to_string(&recorded.event).map_err(unencodable)?;
     Ok(v1::SessionEvent {
         seq: recorded.seq,
         at_unix_ms: recorded.at_unix_ms,
         actor: recorded.actor.clone(),
-        schema_version: aiex_session::schema_version(&kind),
-        r#type: kind,
-        payload_json: payload.to_string(),
+        schema_version: recorded.event.schema_version(),
+        r#type: recorded.event.event_type().to_owned(),
+        payload_json: payload,
     })
 }
 

@@ -5,7 +5,7 @@ use crate::convert::event::event_to_wire;
 use crate::grpc::caller::{derived_session_id, permit, session_id};
 use crate::grpc::session_stream;
 use crate::rooms::Rooms;
-use aiex_agent::SessionView;
+use aiex_agent::{ContextQuestion, SessionView};
 use aiex_proto::v1::{self, sessions_server::Sessions};
 use aiex_security::{
     SessionArchive, SessionCreate, SessionExport, SessionFork, SessionImport, SessionList,
@@ -189,14 +189,19 @@ impl Sessions for SessionService {
         let permit = permit(&request, SessionRead)?;
         let wanted = request.into_inner();
         let session = session_id(&wanted.session_id)?;
+        let question = ContextQuestion {
+            prompt: wanted.prompt,
+            workspace_id: wanted.workspace_id,
+            model: wanted.model,
+        };
         let shown = self
             .rooms
             .agent
-            .show_context(&permit, session, &wanted.prompt, &wanted.workspace_id, &wanted.model)
+            .show_context(&permit, session, question)
             .await
             .map_err(Refusal::from)?;
         let items = shown.items.into_iter().map(|item| v1::ContextItem {
-            kind: item.kind,
+            kind: item.kind.name().to_owned(),
             source: item.source,
             reason: item.reason,
             tokens: item.tokens,
@@ -205,7 +210,7 @@ impl Sessions for SessionService {
             items: items.collect(),
             total_tokens: shown.total_tokens,
             budget_tokens: shown.budget_tokens,
-            tokenizer: shown.tokenizer,
+            tokenizer: shown.tokenizer.to_owned(),
         }))
     }
 }

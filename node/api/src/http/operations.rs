@@ -1,18 +1,23 @@
 //! The operations port: liveness, readiness, start-up, metrics. No session data passes here.
 
 use crate::rooms::{Life, Readiness};
+use aiex_telemetry::MetricsText;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 
 /// Routes of the operations port.
-pub(crate) fn router(readiness: Readiness) -> Router {
+pub(crate) fn router(readiness: Readiness, metrics: MetricsText) -> Router {
+    let scrape = move || {
+        let text = metrics.render();
+        async move { text }
+    };
     Router::new()
         .route("/livez", get(|| async { "live\n" }))
         .route("/startupz", get(started))
         .route("/readyz", get(ready))
-        .route("/metrics", get(|| async { aiex_telemetry::metrics_text() }))
+        .route("/metrics", get(scrape))
         .with_state(readiness)
 }
 

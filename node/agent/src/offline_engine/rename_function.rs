@@ -1,0 +1,63 @@
+//! Renames a function in the whole project: plan from the graph, one all-or-nothing edit, verification.
+
+use super::create_module::first_line;
+use super::tool_results::ToolResults;
+use super::{IndexedSources, Next, Refusal};
+use aiex_analysis::SourceText;
+use aiex_analysis::refactor::{RenamePlan, apply, rename_function};
+use aiex_context::ProjectIndex;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+pub(super) fn next(
+    index: &ProjectIndex,
+    target: &str,
+    new_name: &str,
+    dry_run: bool,
+    results: &ToolResults,
+) -> Result<Next, Refusal> {
+    let sources = IndexedSources(index);
+    let plan = rename_function(index.graph(), &sources, target, new_name)
+        .map_err(|error| Refusal::new(error.to_string(), "nothing was changed"))?;
+    if dry_run {
+        return Ok(Next::Answer(format!("Would rename {target} to {new_name}:\n\n{}", describe(&plan))));
+    }
+    match results.nth("edit_files", 0) {
+        None => Ok(Next::Call {
+            text: format!("Renaming {target} to {new_name} at {} places in {} files.\n", plan.places(), plan.edits.len()),
+            tool: "edit_files",
+            arguments: json!({ "files": files(&plan, &sources)? }),
+        }),
+        Some(edited) if edited.is_error => Err(Refusal::new(
+            format!("nothing was renamed: {}", first_line(&edited.output)),
+            "the files may have changed since; run it again",
+        )),
+        Some(_) => Ok(Next::Answer(format!("Renamed {target} to {new_name}.\n\n{}", describe(&plan)))),
+    }
+}
+
+fn files(plan: &RenamePlan, sources: &IndexedSources<'_>) -> Result<Vec<Value>, Refusal> {
+    plan.edits
+        .iter()
+        .map(|file| {
+            let text = sources.text(&file.path).ok_or_else(|| {
+                Refusal::new(format!("the text of {} is not available", file.path), "run it again")
+            })?;
+            let content = apply(&text, &file.splices).ok_or_else(|| {
+                Refusal::new(format!("{} is not what the plan was made for", file.path), "run it again")
+            })?;
+            Ok(json!({ "path": file.path, "content": content, "expected_hash": file.before_hash }))
+        })
+        .collect()
+}
+
+fn describe(plan: &RenamePlan) -> String {
+    let mut text = String::new();
+    for file in &plan.edits {
+        let _ = writeln!(text, "- {}: {} places", file.path, file.splices.len());
+    }
+    for warning in &plan.warnings {
+        let _ = writeln!(text, "- look at {}:{} yourself: {}", warning.path, warning.line, warning.message);
+    }
+    text
+}
