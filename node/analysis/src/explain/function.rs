@@ -1,10 +1,12 @@
 //! A function clause by clause, or a test.
 
+use super::module::risks;
 use super::role::one;
 use super::surroundings::{callees, callers, effects, function_tests, plural};
 use super::{Explanation, Fact, Reader, Section, at, fact, first_line_of, first_paragraph, shortened};
 use crate::chunk::{Chunk, ChunkKind, Doc, FunctionKind};
 use crate::clause::{Clause, clauses};
+use crate::findings;
 use crate::graph::Resolution;
 use crate::module::{CallForm, FileAnalysis};
 use crate::test_gen::doctest_examples;
@@ -52,6 +54,9 @@ pub(super) fn sections(reader: &Reader<'_>, chunk: &Chunk, file: &FileAnalysis, 
     calls.extend(callees(reader, &chunk.module, path, &[chunk]));
     add("Calls", calls);
     add("Side effects", effects(reader, path, &[chunk]));
+    let findings = findings::of_file(reader.graph, file, &text).into_iter();
+    let own = |line: u32| chunk.spans.iter().any(|s| (s.start_line..=s.end_line).contains(&line));
+    add("What looks risky", risks(findings.filter(|f| own(f.line))));
     add("Tests", function_tests(reader, chunk, path, arity));
     out
 }

@@ -5,6 +5,7 @@ use super::surroundings::{callees, callers, effects, module_tests, plural};
 use super::{Fact, Reader, Section, fact, first_line, first_line_of, first_paragraph, shortened};
 use crate::chunk::{Chunk, ChunkKind, Doc, FunctionKind};
 use crate::clause::clauses;
+use crate::findings::{self, Finding};
 use crate::module::{FileAnalysis, ModuleForm, ModuleInfo};
 use crate::otp::{self, MessageKind, ModuleFacts};
 
@@ -50,7 +51,9 @@ pub(super) fn sections(reader: &Reader<'_>, info: &ModuleInfo, file: &FileAnalys
         }
     };
     add("Role", role::facts(reader.graph, info, file));
-    add("Public functions", shortened(public.iter().map(|c| interface_entry(reader, c, file, &text)).collect(), "functions"));
+    let mut interface = shortened(public.iter().map(|c| interface_entry(reader, c, file, &text)).collect(), "functions");
+    interface.extend(unlisted(&functions, &file.path));
+    add("Public functions", interface);
     add("Process", process(&facts, &file.path));
     add("Supervision", supervision(&facts, &file.path));
     add("Routes", routes(&facts, &file.path));
@@ -62,10 +65,30 @@ pub(super) fn sections(reader: &Reader<'_>, info: &ModuleInfo, file: &FileAnalys
     add("Used by", callers(reader, &info.name, &callable));
     add("Uses", callees(reader, &info.name, &file.path, &all));
     add("Side effects", effects(reader, &file.path, &all));
+    let findings = findings::of_file(reader.graph, file, &text);
+    add("What looks risky", risks(findings.into_iter().filter(|f| f.module == info.name)));
     if !is_test_file(file) {
         add("Tests", module_tests(reader, info, &file.path, &testable(&public, info)));
     }
     out
+}
+
+/// Public functions that are callbacks or hidden on purpose.
+fn unlisted(functions: &[&Chunk], path: &str) -> Option<Fact> {
+    let others: Vec<&&Chunk> = functions.iter().filter(|c| !is_interface(c) && !is_private(c)).collect();
+    let first = others.first()?;
+    let names: Vec<String> = others.iter().map(|c| format!("`{}/{}`", c.name, c.arity.1)).collect();
+    Some(fact(format!("Callbacks and functions with `@doc false`: {}", role::listed(&names)), path, first_line_of(first)))
+}
+
+/// Findings as statements.
+pub(super) fn risks(found: impl Iterator<Item = Finding>) -> Vec<Fact> {
+    let facts = found.map(|finding| {
+        let mut out = fact(format!("{} ({})", finding.message, finding.rule), &finding.path, finding.line);
+        out.details.push(fact(format!("{} {}", finding.reason, finding.fix), &finding.path, finding.line));
+        out
+    });
+    shortened(facts.collect(), "findings")
 }
 
 fn is_test_file(file: &FileAnalysis) -> bool {
@@ -121,10 +144,16 @@ fn interface_entry(reader: &Reader<'_>, chunk: &Chunk, file: &FileAnalysis, text
         out.details.push(fact(format!("`@spec {}`", one(spec)), &file.path, first_line_of(chunk)));
     }
     let calls = reader.graph.callers_of_chunk(&chunk.id);
-    let outside = calls.iter().filter(|e| e.call.from_module != chunk.module).count();
-    if let (Some(first), true) = (calls.iter().find(|e| e.call.from_module != chunk.module), outside > 0) {
-        let text = format!("called {} from other modules", if outside == 1 { "once".to_owned() } else { format!("{outside} times") });
-        out.details.push(fact(text, &first.path, first.call.line));
+    let outside: Vec<_> = calls.into_iter().filter(|e| e.call.from_module != chunk.module).collect();
+    let in_tests = outside.iter().filter(|e| e.path.ends_with("_test.exs")).count();
+    if let Some(first) = outside.iter().find(|e| !e.path.ends_with("_test.exs")).or(outside.first()) {
+        let count = if outside.len() == 1 { "once".to_owned() } else { format!("{} times", outside.len()) };
+        let tests = match in_tests {
+            0 => String::new(),
+            all if all == outside.len() => ", only in tests".to_owned(),
+            some => format!(", {some} of them in tests"),
+        };
+        out.details.push(fact(format!("called {count} from other modules{tests}"), &first.path, first.call.line));
     }
     out
 }

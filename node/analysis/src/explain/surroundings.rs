@@ -81,6 +81,10 @@ pub(super) fn callees(reader: &Reader<'_>, module: &str, path: &str, chunks: &[&
                 names.push(name);
             }
         }
+        if calls.iter().all(|c| c.function == "exception" && c.name_start_byte == c.name_end_byte) {
+            let evidence = distinct(calls.iter().map(|c| at(path, c.line)));
+            return Fact { text: format!("raises `{target}` in {}", plural(calls.len(), "place")), evidence, details: Vec::new() };
+        }
         let here = if in_project(target) { "" } else { " (outside the project)" };
         let evidence = distinct(calls.iter().map(|c| at(path, c.line)));
         Fact { text: format!("`{target}`{here}: {} of {}", times(calls.len()), listed(&names)), evidence, details: Vec::new() }
@@ -97,22 +101,26 @@ fn effect_of(call: &Call) -> Option<Effect> {
 
 /// Effects written in the chunks themselves, then those behind their calls into other functions of the project.
 pub(super) fn effects(reader: &Reader<'_>, path: &str, chunks: &[&Chunk]) -> Vec<Fact> {
-    let mut own: BTreeMap<(Effect, String), Vec<Evidence>> = BTreeMap::new();
+    let mut own: BTreeMap<Effect, (Vec<String>, Vec<Evidence>)> = BTreeMap::new();
     for chunk in chunks {
         for call in reader.graph.calls_in(&chunk.id) {
             if let Some(effect) = effect_of(call) {
-                own.entry((effect, name_of(call))).or_default().push(at(path, call.line));
+                let (names, places) = own.entry(effect).or_default();
+                let name = format!("`{}`", name_of(call));
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+                places.push(at(path, call.line));
             }
         }
     }
-    let known: HashSet<&'static str> = own.keys().map(|(effect, _)| effect.words()).collect();
+    let known: HashSet<&'static str> = own.keys().map(|effect| effect.words()).collect();
     let mut facts: Vec<Fact> = own
         .into_iter()
-        .map(|((effect, call), mut evidence)| {
-            evidence.sort();
-            evidence.dedup();
-            evidence.truncate(MAX_PLACES);
-            Fact { text: format!("{} by `{call}`", capital(effect.words())), evidence, details: Vec::new() }
+        .map(|(effect, (names, mut places))| {
+            places.sort();
+            let text = format!("{} by {}", capital(effect.words()), listed(&names));
+            Fact { text, evidence: distinct(places.into_iter()), details: Vec::new() }
         })
         .collect();
     facts.extend(indirect(reader, chunks).into_iter().filter(|(effect, _)| !known.contains(effect.words())).map(|(_, fact)| fact));
@@ -132,6 +140,10 @@ fn indirect(reader: &Reader<'_>, chunks: &[&Chunk]) -> Vec<(Effect, Fact)> {
     let mut found: BTreeMap<Effect, Fact> = BTreeMap::new();
     while let Some((id, first)) = queue.pop_front() {
         for edge in reader.graph.callees(id) {
+            // Which implementation of a protocol is met depends on the value: nothing is said of those.
+            if edge.resolution == Resolution::Protocol {
+                continue;
+            }
             let first = first.unwrap_or(edge);
             if seen.len() >= MAX_FOLLOWED || !seen.insert(&edge.to_chunk) {
                 continue;
@@ -141,7 +153,7 @@ fn indirect(reader: &Reader<'_>, chunks: &[&Chunk]) -> Vec<(Effect, Fact)> {
             for call in reader.graph.calls_in(&edge.to_chunk) {
                 let Some(effect) = effect_of(call) else { continue };
                 found.entry(effect).or_insert_with(|| Fact {
-                    text: format!("{} by `{}`, behind the call of `{}.{}`", capital(effect.words()), name_of(call), first.to_module, first.call.function),
+                    text: format!("May, behind its call of `{2}.{3}`: {0} by `{1}`", effect.words(), name_of(call), first.to_module, first.call.function),
                     evidence: vec![at(&first.path, first.call.line), at(&file.path, call.line)],
                     details: Vec::new(),
                 });
@@ -159,6 +171,8 @@ fn capital(words: &str) -> String {
 /// Test files that reach a module, and public functions that no test reaches.
 pub(super) fn module_tests(reader: &Reader<'_>, info: &ModuleInfo, path: &str, public: &[&Chunk]) -> Vec<Fact> {
     let mut files: BTreeMap<&str, (HashSet<&str>, u32)> = BTreeMap::new();
+    let mut far: HashSet<&str> = HashSet::new();
+    let mut far_place = None;
     let mut unreached = Vec::new();
     for chunk in public {
         let reaches = reader.graph.tests_reaching(&info.name, &chunk.name, chunk.arity.1);
@@ -167,16 +181,28 @@ pub(super) fn module_tests(reader: &Reader<'_>, info: &ModuleInfo, path: &str, p
         }
         for reach in reaches {
             let line = super::first_line_of(reach.test);
+            if reach.distance > 1 {
+                far.insert(&reach.test.id);
+                far_place.get_or_insert_with(|| at(reach.path, line));
+                continue;
+            }
             let entry = files.entry(reach.path).or_insert_with(|| (HashSet::new(), line));
             entry.0.insert(&reach.test.id);
         }
     }
-    let mut facts: Vec<Fact> = files
-        .into_iter()
-        .map(|(path, (tests, line))| fact(format!("`{path}`: {} it", if tests.len() == 1 { "1 test reaches".to_owned() } else { format!("{} tests reach", tests.len()) }), path, line))
-        .collect();
-    facts.sort_by(|a, b| a.text.cmp(&b.text));
-    let mut facts = shortened(facts, "files");
+    let near: HashSet<&str> = files.values().flat_map(|(tests, _)| tests.iter().copied()).collect();
+    let mut files: Vec<(&str, (HashSet<&str>, u32))> = files.into_iter().collect();
+    files.sort_by(|(a, (left, _)), (b, (right, _))| right.len().cmp(&left.len()).then_with(|| a.cmp(b)));
+    let direct = files.into_iter().map(|(path, (tests, line))| {
+        let count = if tests.len() == 1 { "1 test calls".to_owned() } else { format!("{} tests call", tests.len()) };
+        fact(format!("`{path}`: {count} it"), path, line)
+    });
+    let mut facts = shortened(direct.collect(), "files");
+    let further = far.difference(&near).count();
+    if let (Some(place), true) = (far_place, further > 0) {
+        let count = if further == 1 { "1 further test may reach".to_owned() } else { format!("{further} further tests may reach") };
+        facts.push(Fact { text: format!("{count} it through other functions"), evidence: vec![place], details: Vec::new() });
+    }
     if !unreached.is_empty() {
         let names: Vec<String> = unreached.iter().map(|c| format!("`{}/{}`", c.name, c.arity.1)).collect();
         let evidence = unreached.iter().take(MAX_PLACES).map(|c| at(path, super::first_line_of(c))).collect();

@@ -1,7 +1,7 @@
 //! Whether a function can be called in a test without harm, as far as its static calls tell.
 
 use crate::effect::{Effect, of_local, of_remote};
-use crate::graph::CodeGraph;
+use crate::graph::{CodeGraph, Resolution};
 use std::collections::{HashSet, VecDeque};
 
 /// Most functions followed from one.
@@ -39,6 +39,10 @@ pub(super) fn judge(graph: &CodeGraph, chunk_id: &str) -> Verdict {
             }
         }
         for edge in graph.callees(id) {
+            // A protocol's implementations are not all met by the inputs made here.
+            if edge.resolution == Resolution::Protocol {
+                continue;
+            }
             if seen.len() < MAX_FOLLOWED && seen.insert(&edge.to_chunk) {
                 queue.push_back(&edge.to_chunk);
             }
