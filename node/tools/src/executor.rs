@@ -173,7 +173,7 @@ impl Executor {
 
     fn sandbox(&self) -> &Sandbox {
         self.sandbox.get_or_init(|| {
-            Sandbox::prove(&self.config.state_dir, self.toolchain(), self.config.policy.allow_unsandboxed)
+            Sandbox::prove(&self.config.state_dir, self.toolchain(), &self.config.policy)
         })
     }
 

@@ -4,6 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use crate::sandbox::Tier;
+
 /// Programs that may run without an entry in the policy.
 const PROGRAMS: [&str; 2] = ["mix", "elixir"];
 /// Environment names a call may set without an entry in the policy.
@@ -21,6 +23,8 @@ pub struct Policy {
     pub environment: Vec<String>,
     /// Lets commands run with no sandbox at all when none works here. Named so that it is seen.
     pub allow_unsandboxed: bool,
+    /// The one tier to use; the best that works here when absent.
+    pub sandbox: Option<Tier>,
     /// Longest any one command may run; the built-in limit when absent.
     pub command_ms_max: Option<u64>,
 }

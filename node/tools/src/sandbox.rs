@@ -18,9 +18,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{Error, Result},
+    policy::Policy,
     toolchain::Toolchain,
 };
-pub(crate) use job::{Finished, Job, Mount};
+pub(crate) use job::{Access, Finished, Job, Mount};
 pub use landlock::reexec_main_if_child;
 
 /// How well commands are fenced in.
@@ -61,7 +62,7 @@ pub(crate) struct Sandbox {
 
 impl Sandbox {
     /// Tries the tiers, best first, and keeps the first whose probes all hold.
-    pub(crate) fn prove(state: &Path, toolchain: &Toolchain, allow_unsandboxed: bool) -> Self {
+    pub(crate) fn prove(state: &Path, toolchain: &Toolchain, policy: &Policy) -> Self {
         let place = state.join("sandbox");
         let mut sandbox = Self {
             tier: Tier::None,
@@ -77,6 +78,10 @@ impl Sandbox {
             }
         }
         for tier in [Tier::Bubblewrap, Tier::Landlock] {
+            if policy.sandbox.is_some_and(|wanted| wanted != tier) {
+                notes.push(format!("{}: not wanted by the policy", tier.name()));
+                continue;
+            }
             sandbox.tier = tier;
             match probe::run(&sandbox, state) {
                 Ok(()) => {
@@ -86,7 +91,8 @@ impl Sandbox {
                 Err(reason) => notes.push(format!("{}: {reason}", tier.name())),
             }
         }
-        sandbox.tier = if allow_unsandboxed { Tier::Unsandboxed } else { Tier::None };
+        let refused = policy.sandbox.is_some_and(|wanted| wanted != Tier::Unsandboxed);
+        sandbox.tier = if policy.allow_unsandboxed && !refused { Tier::Unsandboxed } else { Tier::None };
         sandbox.note = notes.join("; ");
         sandbox
     }

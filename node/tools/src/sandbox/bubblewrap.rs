@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    job::Job,
+    job::{Access, Job},
     process::{Prepared, memory_file},
     seccomp::{Sockets, bytes, filters},
 };
@@ -52,9 +52,11 @@ pub(super) fn command(bubblewrap: &Path, job: &Job, home: &Path) -> Result<Prepa
     push(&["--size".as_ref(), size.as_ref(), "--tmpfs".as_ref(), "/tmp".as_ref()]);
     push(&["--bind".as_ref(), home.as_ref(), home.as_ref()]);
     for mount in &job.mounts {
-        let kind = if mount.writable { "--bind" } else { "--ro-bind" };
+        let kind = if mount.access == Access::Read { "--ro-bind" } else { "--bind" };
         push(&[kind.as_ref(), mount.from.as_ref(), mount.to.as_ref()]);
     }
+    // after the last mount point is made: what lies between the mounts is no place to write to
+    push(&["--remount-ro".as_ref(), "/".as_ref()]);
     push(&["--chdir".as_ref(), job.directory.as_ref()]);
     for filter in filters(Sockets::Internet).map_err(|error| failed(std::io::Error::other(error)))? {
         let file = memory_file("seccomp", &bytes(&filter)).map_err(failed)?;

@@ -2,19 +2,29 @@
 
 use std::{path::PathBuf, time::Duration};
 
+/// What a command may do with what it is lent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+    /// Write, but for entries that tools never write. A tier that cannot take parts out of a whole lends
+    /// the other entries one by one; new ones beside them cannot be made there.
+    WriteUnprotected,
+}
+
 /// A directory or file lent to a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mount {
     pub(crate) from: PathBuf,
     pub(crate) to: PathBuf,
-    pub(crate) writable: bool,
+    pub(crate) access: Access,
 }
 
 impl Mount {
     /// Lends a path under its own name.
-    pub(crate) fn same(path: impl Into<PathBuf>, writable: bool) -> Self {
+    pub(crate) fn same(path: impl Into<PathBuf>, access: Access) -> Self {
         let path = path.into();
-        Self { from: path.clone(), to: path, writable }
+        Self { from: path.clone(), to: path, access }
     }
 }
 

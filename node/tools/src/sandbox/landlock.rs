@@ -19,7 +19,7 @@ use landlock::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    job::Job,
+    job::{self, Job},
     process::{Prepared, limit_resources},
     seccomp::{Sockets, filters},
 };
@@ -87,18 +87,16 @@ pub(super) fn command(job: &Job, home: &Path, scratch: &Path) -> Result<Prepared
         arguments: job.arguments.clone(),
     };
     for mount in &job.mounts {
-        let covered = |inner: &PathBuf| inner.starts_with(&mount.to);
         if mount.from != mount.to {
             return Err(Error::NoSandbox { reason: "Landlock cannot show a directory elsewhere".into() });
         }
-        if !mount.writable {
-            fence.readable.push(mount.to.clone());
-            fence.writable.retain(|path| !covered(path));
-        } else if mount.to.is_dir() {
-            fence.readable.push(mount.to.clone());
-            fence.writable.extend(unprotected_entries(&mount.to).map_err(failed)?);
-        } else {
-            fence.writable.push(mount.to.clone());
+        match mount.access {
+            job::Access::Read => fence.readable.push(mount.to.clone()),
+            job::Access::Write => fence.writable.push(mount.to.clone()),
+            job::Access::WriteUnprotected => {
+                fence.readable.push(mount.to.clone());
+                fence.writable.extend(unprotected_entries(&mount.to).map_err(failed)?);
+            }
         }
     }
     let text = serde_json::to_string(&fence).map_err(|error| failed(error.into()))?;

@@ -7,7 +7,7 @@ use std::{path::Path, time::Duration};
 
 use super::{
     Sandbox, Tier,
-    job::{Job, Mount},
+    job::{Access, Job, Mount},
 };
 
 /// A probe takes some 20 ms; a machine under load gets more.
@@ -17,7 +17,8 @@ const PROBE_LIMIT: Duration = Duration::from_secs(20);
 const SCRIPT: &str = r#"
 echo begin
 if read -r secret < "$CANARY" 2>/dev/null; then echo "reached a file outside"; fi
-if ( : > "$CANARY.new" ) 2>/dev/null; then echo "reached writing outside"; fi
+( : > "$CANARY.new" ) 2>/dev/null
+( echo changed > "$CANARY" ) 2>/dev/null
 if ( : > /usr/aiex-probe ) 2>/dev/null; then echo "reached writing to /usr"; fi
 if ( : > "$PWD/.git/probe" ) 2>/dev/null; then echo "reached writing to .git"; fi
 if kill -0 "$OUTER" 2>/dev/null; then echo "reached a process outside"; fi
@@ -41,9 +42,9 @@ pub(super) fn run(sandbox: &Sandbox, state: &Path) -> Result<(), String> {
         .and_then(|()| std::fs::write(project.join(".git/config"), "git\n"))
         .and_then(|()| std::fs::write(&canary, "secret\n"));
     prepared.map_err(|error| format!("preparing the probe: {error}"))?;
-    let mut mounts = vec![Mount::same(&project, true)];
+    let mut mounts = vec![Mount::same(&project, Access::WriteUnprotected)];
     if sandbox.can_move_mounts() {
-        mounts.push(Mount::same(project.join(".git"), false));
+        mounts.push(Mount::same(project.join(".git"), Access::Read));
     }
     let job = Job {
         program: "/bin/sh".into(),
@@ -58,6 +59,12 @@ pub(super) fn run(sandbox: &Sandbox, state: &Path) -> Result<(), String> {
         time_limit: PROBE_LIMIT,
     };
     let finished = sandbox.run(&job).map_err(|error| error.to_string())?;
+    // seen from here, for inside a private file system such writes may succeed and reach nothing
+    let touched = place.path().join("canary.new").exists()
+        || std::fs::read_to_string(&canary).ok().as_deref() != Some("secret\n");
+    if touched {
+        return Err("the probe reached writing outside".into());
+    }
     judge(sandbox.tier(), &finished.stdout)
         .map_err(|reason| format!("{reason} ({}) {}", finished.end(), finished.stderr.lines().next().unwrap_or("")))
 }

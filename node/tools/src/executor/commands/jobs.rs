@@ -9,7 +9,7 @@ use super::super::{Executor, create_private};
 use crate::{
     error::Result,
     path::WorkspacePath,
-    sandbox::{Job, Mount},
+    sandbox::{Access, Job, Mount},
     walk::{Scope, walk},
 };
 
@@ -27,10 +27,10 @@ impl Executor {
         time_limit: Duration,
     ) -> Result<Job> {
         let root = self.workspace.project();
-        let mut mounts = vec![Mount::same(root.location(), true)];
+        let mut mounts = vec![Mount::same(root.location(), Access::WriteUnprotected)];
         if self.sandbox().can_move_mounts() {
             let found = walk(root, &WorkspacePath::root(), Scope::AllBut(UNSEARCHED))?;
-            mounts.extend(found.protected.iter().map(|path| Mount::same(root.location().join(path.as_str()), false)));
+            mounts.extend(found.protected.iter().map(|path| Mount::same(root.location().join(path.as_str()), Access::Read)));
         }
         let directory = root.location().join(directory.as_str());
         self.job(directory, program, arguments, environment, time_limit, mounts)
@@ -50,13 +50,13 @@ impl Executor {
         create_private(&build)?;
         let kept = [self.config.state_dir.as_path(), self.config.project_root.as_path()];
         let mut mounts: Vec<Mount> =
-            self.toolchain().directories_apart_from(&kept).map(|directory| Mount::same(directory, false)).collect();
+            self.toolchain().directories_apart_from(&kept).map(|directory| Mount::same(directory, Access::Read)).collect();
         mounts.extend(project);
-        mounts.push(Mount::same(&build, true));
+        mounts.push(Mount::same(&build, Access::Write));
         let home = self.sandbox().home();
         let mix_home = match self.config.mix_home.as_deref().filter(|path| path.is_dir()) {
             Some(path) => {
-                mounts.push(Mount::same(path, false));
+                mounts.push(Mount::same(path, Access::Read));
                 path.to_owned()
             }
             None => home.join(".mix"),

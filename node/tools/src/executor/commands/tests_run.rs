@@ -9,7 +9,7 @@ use crate::{
     error::{Error, Result},
     lock::Lock,
     path::WorkspacePath,
-    sandbox::{Finished, Mount},
+    sandbox::{Access, Finished, Mount},
     test_run::{FORMATTER, FORMATTER_MODULE, RawRun, TestReport},
     trail::Trail,
 };
@@ -29,11 +29,12 @@ impl Executor {
         let seeds = if wanted.seeds.is_empty() { vec![0] } else { wanted.seeds.clone() };
         let limit = self.config.policy.command_limit(wanted.timeout_ms, RUN_DEFAULT);
         let _build = Lock::wait(&self.build_lock("test"))?;
-        let copy = self.copy_project()?;
-        copy.put(&path, &wanted.content)?;
         let mut runs = Vec::new();
         for seed in seeds {
             let line = format!("mix test {path} --seed {seed}");
+            // anew for each run: a test may have spoilt the last copy
+            let copy = self.copy_project()?;
+            copy.put(&path, &wanted.content)?;
             let run = self.run_once(&copy, &project, &path, seed, limit).inspect_err(|error| trail.refused("execute", &line, error))?;
             trail.allowed_with("execute", &line, self.tier_note(), run.lines.len() as u64);
             // what does not compile once will not compile with another seed
@@ -91,15 +92,15 @@ impl Executor {
         let root = self.workspace.project().location();
         // shown at the project's own place where possible: same paths in messages, and nothing compiles anew
         let shown_at = if self.sandbox().can_move_mounts() { root.to_owned() } else { copy.tree() };
-        let mut mounts = vec![Mount { from: copy.tree(), to: shown_at.clone(), writable: true }];
+        let mut mounts = vec![Mount { from: copy.tree(), to: shown_at.clone(), access: Access::Write }];
         let mut extra = vec![("AIEX_RESULTS".to_owned(), copy.side().join("results.ndjson").display().to_string())];
         let dependencies = root.join("deps");
         if dependencies.is_dir() {
             let to = if self.sandbox().can_move_mounts() { shown_at.join("deps") } else { dependencies.clone() };
             extra.push(("MIX_DEPS_PATH".to_owned(), to.display().to_string()));
-            mounts.push(Mount { from: dependencies, to, writable: false });
+            mounts.push(Mount { from: dependencies, to, access: Access::Read });
         }
-        mounts.push(Mount::same(copy.side(), true));
+        mounts.push(Mount::same(copy.side(), Access::Write));
         let test = path.as_str().strip_prefix(project.as_str()).unwrap_or(path.as_str()).trim_start_matches('/');
         let formatter = copy.side().join("result_lines.exs").display().to_string();
         let seed = seed.to_string();
