@@ -88,13 +88,7 @@ impl Tree {
         now_ns: i64,
     ) -> Result<Self, Error> {
         let mut tree = Self::default();
-        let walk = WalkBuilder::new(root)
-            .hidden(false)
-            .follow_links(false)
-            .require_git(false)
-            .overrides(overrides(root, exclude)?)
-            .filter_entry(|entry| !is_skipped_directory(entry))
-            .build();
+        let walk = walker(root).overrides(overrides(root, exclude)?).build();
         for (looked_at, entry) in walk.enumerate() {
             if looked_at >= ENTRIES_MAX {
                 return Err(too_much(
@@ -147,6 +141,16 @@ impl Tree {
             reason: reason.to_owned(),
         });
     }
+}
+
+/// Walks what belongs to a project: not what is ignored, fetched or built, and through no symbolic link.
+pub(crate) fn walker(root: &Path) -> WalkBuilder {
+    let mut walk = WalkBuilder::new(root);
+    walk.hidden(false)
+        .follow_links(false)
+        .require_git(false)
+        .filter_entry(|entry| !is_skipped_directory(entry));
+    walk
 }
 
 /// Reads a regular file that is not too large.

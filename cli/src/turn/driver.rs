@@ -69,7 +69,7 @@ impl Driver<'_> {
             match next {
                 Next::Item(item) => self.item(item?).await?,
                 Next::Tool(Some(finished)) => {
-                    self.answer_call(&finished.call_id, &finished.outcome)?
+                    self.answer_call(&finished.call_id, &finished.outcome)?;
                 }
                 Next::Tool(None) => return Err(Error::internal("the thread for tools ended")),
                 Next::Answer(Some((question, decision))) => self.decided(&question, &decision)?,

@@ -9,7 +9,7 @@ use aiex_client::Client;
 use aiex_proto::code::ErrorCode;
 use aiex_proto::v1::{FileContent, FileEntry, SyncRequest};
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Bytes after which an upload is sent; far below the contract's limit, so that progress shows.
 const BATCH_BYTES_MAX: u64 = 16 << 20;
@@ -115,7 +115,7 @@ async fn upload(
     Ok(true)
 }
 
-fn read_batch(root: &PathBuf, batch: &[SourceFile]) -> Option<Vec<FileContent>> {
+fn read_batch(root: &Path, batch: &[SourceFile]) -> Option<Vec<FileContent>> {
     let mut contents = Vec::with_capacity(batch.len());
     for file in batch {
         let content = tree::read(&root.join(&file.path)).ok()?;

@@ -82,7 +82,7 @@ fn hashes_are_blake3_and_only_changed_files_are_read_again() {
     let first = place.walk(&[], &Hashes::default());
     assert_eq!(first.files[0].hash, *blake3::hash(b"one").as_bytes());
     // A wrong hash in memory shows that an unchanged file is not read.
-    let mut known = first.hashes.clone();
+    let mut known = first.hashes;
     let lie = "00".repeat(32);
     known.0.get_mut("lib/a.ex").expect("remembered").hash = lie;
     place.write("lib/b.ex", b"three");
