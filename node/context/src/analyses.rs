@@ -9,6 +9,7 @@ use crate::metrics::{ANALYSES_TOTAL, TIER_COMPUTED, TIER_HOT, TIER_WARM};
 use crate::postings::FilePostings;
 use aiex_analysis::{FileAnalysis, analyze_file};
 use metrics::counter;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -98,6 +99,8 @@ impl Analyses {
             hot: Cache::builder()
                 .max_capacity(hot_limit_bytes)
                 .weigher(weigh)
+                // plain LRU: the default policy may refuse what was just made
+                .eviction_policy(EvictionPolicy::lru())
                 .build(),
             warm: HashFolder::open(root)?,
             warm_limit_bytes,

@@ -156,4 +156,14 @@ mod tests {
             assert_eq!(shown(query), expected, "{query}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_question_can_be_read(query in "(\\PC|[A-Za-z_./?!0-9 ]){0,60}") {
+            for mention in mentions(&query) {
+                proptest::prop_assert!(mention.module.is_some() || mention.function.is_some());
+            }
+            crate::terms::terms(&query);
+        }
+    }
 }

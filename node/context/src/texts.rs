@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::contents::{ContentHash, Contents};
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ impl Texts {
         let hot = Cache::builder()
             .max_capacity(hot_limit_bytes)
             .weigher(weigh)
+            .eviction_policy(EvictionPolicy::lru())
             .build();
         Self { contents, hot }
     }

@@ -11,6 +11,7 @@ use crate::project_index::{ProjectFile, ProjectIndex};
 use crate::texts::{TextRead, Texts};
 use crate::{Error, worker_threads};
 use metrics::{gauge, histogram};
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -95,7 +96,10 @@ impl WorkspaceStore {
                 config.hot_analysis_bytes,
                 config.disk_bytes_max,
             )?,
-            indexes: Cache::new(config.hot_indexes),
+            indexes: Cache::builder()
+                .max_capacity(config.hot_indexes)
+                .eviction_policy(EvictionPolicy::lru())
+                .build(),
             building: Mutex::new(()),
             config,
         })
@@ -264,10 +268,16 @@ impl WorkspaceStore {
         match self.texts.read(&file.hash)? {
             TextRead::Missing => Ok(Loaded::Missing),
             TextRead::Binary => Ok(Loaded::Plain),
-            TextRead::Text(text) => self
-                .analyses
-                .load(&file.path, &file.hash, &text)
-                .map(Loaded::Indexed),
+            TextRead::Text(text) => {
+                let analysed = guarded(|| self.analyses.load(&file.path, &file.hash, &text));
+                analysed.map_or_else(
+                    || {
+                        tracing::error!(path = file.path, "a file could not be analysed");
+                        Ok(Loaded::Plain)
+                    },
+                    |loaded| loaded.map(Loaded::Indexed),
+                )
+            }
         }
     }
 
@@ -285,6 +295,12 @@ enum Loaded {
     /// Kept as a source, not searched.
     Plain,
     Missing,
+}
+
+/// A defect in the analysis of one file must not cost the whole project its index.
+fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
+    // nothing is shared that a panic could leave half written: the caches insert whole values
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).ok()
 }
 
 fn is_elixir(path: &str) -> bool {

@@ -316,6 +316,52 @@ fn broken_binary_and_empty_files_are_taken() {
 }
 
 #[test]
+fn a_defect_in_one_file_is_contained() {
+    assert_eq!(guarded(|| 7), Some(7));
+    assert_eq!(guarded(|| -> u8 { panic!("on purpose") }), None);
+}
+
+/// Every edit is a new workspace; the newest must be kept, or each look at it would build it again.
+#[test]
+fn the_newest_indexes_stay_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config {
+        dir: folder.path().into(),
+        hot_indexes: 2,
+        ..Config::default()
+    };
+    let store = WorkspaceStore::open(config).unwrap();
+    for edit in 0..20 {
+        let text = format!("defmodule A do\n  def f, do: {edit}\nend\n");
+        let id = upload(&store, &[("lib/a.ex", &text)]);
+        let first = store.index(&id).unwrap();
+        assert!(
+            Arc::ptr_eq(&first, &store.index(&id).unwrap()),
+            "edit {edit}"
+        );
+    }
+    store.indexes.run_pending_tasks();
+    assert_eq!(store.indexes.entry_count(), 2);
+}
+
+#[test]
+fn many_callers_share_one_build() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let id = upload(&store, &shop());
+    let indexes: Vec<Arc<ProjectIndex>> = std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| store.index(&id).unwrap()))
+            .collect();
+        callers
+            .into_iter()
+            .map(|caller| caller.join().unwrap())
+            .collect()
+    });
+    assert!(indexes.iter().all(|index| Arc::ptr_eq(index, &indexes[0])));
+}
+
+#[test]
 fn a_sweep_drops_what_only_old_manifests_name() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
