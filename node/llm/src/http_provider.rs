@@ -372,3 +372,6 @@ impl Streaming {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -129,7 +129,10 @@ fn broken(name: &str, error: &minijinja::Error) -> Error {
     while let Some(source) = cause.source() {
         cause = source;
     }
-    Error::new(ErrorKind::Template, format!("template {name:?} cannot be rendered: {cause}"))
+    Error::new(
+        ErrorKind::Template,
+        format!("template {name:?} cannot be rendered: {cause}"),
+    )
 }
 
 #[cfg(test)]

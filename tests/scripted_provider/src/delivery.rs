@@ -57,6 +57,7 @@ impl Plan {
                     output_tokens: 0,
                 };
                 frames.insert(after_frames.min(frames.len()), broken);
+                end = End::Early;
             }
             Fault::Cut { after_bytes } => {
                 (bytes_max, end) = (after_bytes, End::Break { after_ms: FLUSH_MS });

@@ -8,6 +8,9 @@ use serde_json::value::RawValue;
 /// The longest wait believed; a provider that says more is asked again after this.
 const RETRY_AFTER_MS_MAX: u64 = 24 * 3_600_000;
 
+/// Types sent with any 5xx, so that a status, where there is one, says more.
+const SERVER_TYPES: [&str; 2] = ["api_error", "server_error"];
+
 /// The error object of both dialects; every field may be missing or of an odd type.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -51,6 +54,7 @@ impl FaultBody {
         let text = self.message.as_deref().unwrap_or_default();
         let retry_after_ms = retry_after_ms(headers);
         let meaning = by_name(kind, code, text, retry_after_ms)
+            .or((status == 0 && SERVER_TYPES.contains(&kind)).then_some(ErrorKind::Server))
             .unwrap_or_else(|| by_status(status, retry_after_ms));
         let said = excerpt(text);
         let what = match &meaning {
@@ -93,7 +97,6 @@ fn by_name(kind: &str, code: &str, text: &str, retry_after_ms: Option<u64>) -> O
             ErrorKind::RateLimited { retry_after_ms }
         }
         "overloaded_error" => ErrorKind::Overloaded { retry_after_ms },
-        "api_error" | "server_error" => ErrorKind::Server,
         "timeout_error" => ErrorKind::Timeout {
             stage: crate::error::Stage::FirstOutput,
         },

@@ -90,7 +90,7 @@ pub(super) async fn run(
                 candidate.not_before_ms = now_ms.saturating_add(wait_ms);
             }
         }
-        if attempts >= inner.config.retry.attempts_max {
+        if attempts >= inner.config.retry.attempts_max || now_ms >= deadline_ms {
             return Err(error);
         }
         last = Some(error);
