@@ -2,6 +2,8 @@
 
 mod attributes;
 mod body;
+mod calls;
+mod containers;
 mod definitions;
 mod directives;
 mod environment;
@@ -13,7 +15,7 @@ mod tests_dsl;
 mod walker;
 mod written;
 
-pub(crate) use head::{Head, parse_head};
+pub(crate) use head::parse_head;
 pub(crate) use located::{Located, definitions};
 pub(crate) use walker::{Scope, Walker};
 

@@ -10,7 +10,7 @@ pub(crate) use node::{
     line, named_children, operand, operator, remote_name, right, slice, span, statements, target,
     walk, without_do,
 };
-pub(crate) use string::{dedent, string_value};
+pub(crate) use string::string_value;
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;

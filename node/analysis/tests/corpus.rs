@@ -2,7 +2,14 @@
 //!
 //! Needs `AIEX_CORPUS`, a directory of Elixir sources; `make test` sets it.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::expect_used,
+    reason = "a test suite that prints what it measures"
+)]
+
 use aiex_analysis::{Chunk, ChunkKind, CodeGraph, FileAnalysis, analyze_file, syntax_errors};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -185,4 +192,35 @@ fn throughput_is_near_that_of_the_parser() {
         ratio >= bound,
         "analysis runs at {ratio:.2} of the parser's speed"
     );
+}
+
+#[test]
+fn findings_are_rare_and_none_contradicts_the_compiler() {
+    let sources: BTreeMap<String, String> = sources().into_iter().collect();
+    let files: Vec<Arc<FileAnalysis>> = sources
+        .iter()
+        .map(|(path, text)| Arc::new(analyze_file(path, text)))
+        .collect();
+    let graph = CodeGraph::build(&files);
+    let findings = aiex_analysis::findings::of_project(&graph, &sources);
+    let mut by_rule: BTreeMap<&str, usize> = BTreeMap::new();
+    for finding in &findings {
+        *by_rule.entry(&finding.rule).or_default() += 1;
+        println!(
+            "{}:{} {} {}",
+            finding.path, finding.line, finding.rule, finding.message
+        );
+    }
+    println!("{by_rule:?}");
+    let lines: u32 = files.iter().map(|file| file.lines).sum();
+    assert!(
+        findings.len() < lines as usize / 200,
+        "{} findings in {lines} lines",
+        findings.len()
+    );
+    // This library compiles without warnings: it has no unused private function.
+    let unused = findings
+        .iter()
+        .filter(|finding| finding.rule == "unused_private" && finding.path.contains("/lib/"));
+    assert_eq!(unused.count(), 0);
 }

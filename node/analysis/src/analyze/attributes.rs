@@ -181,9 +181,9 @@ impl Walker<'_> {
         if let Some(module) = scope.module {
             let info = &mut self.modules[module];
             if kind.ends_with("callback") {
-                info.callbacks.push(definition)
+                info.callbacks.push(definition);
             } else {
-                info.types.push(definition)
+                info.types.push(definition);
             }
         }
         scope.pending.doc = None;

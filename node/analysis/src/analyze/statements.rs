@@ -1,6 +1,6 @@
 //! Statements at the level of a module or file, each sent to the chunk it belongs to.
 
-use super::body::holds_definitions;
+use super::containers::holds_definitions;
 use super::walker::{MAX_NESTING, Scope, Walker};
 use crate::chunk::{ChunkKind, FunctionKind};
 use crate::module::StructField;
@@ -80,84 +80,6 @@ impl Walker<'_> {
         self.header(scope, node);
     }
 
-    /// Module-level code around definitions; without definitions inside it is data.
-    fn container(&mut self, scope: &mut Scope, node: Node<'_>, name: &str) {
-        if self.nesting >= MAX_NESTING || !holds_definitions(node, self.text) {
-            return self.data(scope, node, name);
-        }
-        self.nesting += 1;
-        let mark = self.environment.mark();
-        scope.pending.forget_comments();
-        self.contained(scope, node);
-        self.environment.leave(mark);
-        self.nesting -= 1;
-        scope.last = None;
-    }
-
-    /// Finds the statements inside blocks, clauses and anonymous functions.
-    fn contained(&mut self, scope: &mut Scope, node: Node<'_>) {
-        if self.nesting >= MAX_NESTING {
-            return;
-        }
-        let kinds = kinds();
-        self.nesting += 1;
-        for child in named_children(node) {
-            let kind = child.kind_id();
-            let is_block = kind == kinds.do_block
-                || kind == kinds.else_block
-                || kind == kinds.rescue_block
-                || kind == kinds.after_block
-                || kind == kinds.catch_block
-                || kind == kinds.body;
-            if is_block {
-                self.block(scope, child);
-            } else if kind == kinds.stab_clause
-                || kind == kinds.arguments
-                || kind == kinds.keywords
-                || kind == kinds.pair
-                || kind == kinds.anonymous_function
-                || kind == kinds.call
-            {
-                if kind == kinds.call
-                    && call_name(child, self.text).is_some_and(|name| name.starts_with("def"))
-                {
-                    self.statement(scope, child);
-                } else {
-                    self.contained(scope, child);
-                }
-            }
-        }
-        self.nesting -= 1;
-    }
-
-    fn block(&mut self, scope: &mut Scope, block: Node<'_>) {
-        let kinds = kinds();
-        for statement in statements(block) {
-            let kind = statement.kind_id();
-            if kind == kinds.stab_clause || kind == kinds.else_block || kind == kinds.rescue_block {
-                self.contained_in(scope, statement);
-            } else if kind == kinds.comment
-                || kind == kinds.unary_operator
-                || is_definition(statement, self.text)
-            {
-                self.statement(scope, statement);
-            } else if kind == kinds.call && holds_definitions(statement, self.text) {
-                self.statement(scope, statement);
-            } else {
-                scope.pending.forget_comments();
-                self.body(scope, None, statement, [0, 0]);
-            }
-        }
-    }
-
-    fn contained_in(&mut self, scope: &mut Scope, node: Node<'_>) {
-        if node.kind_id() == kinds().stab_clause {
-            self.contained(scope, node)
-        } else {
-            self.block(scope, node)
-        }
-    }
-
     /// Adds a statement to the module's header.
     pub(super) fn header(&mut self, scope: &mut Scope, node: Node<'_>) {
         let Some(header) = scope.header else {
@@ -221,7 +143,10 @@ impl Walker<'_> {
                 .iter()
                 .map(|span| span.end_byte - span.start_byte)
                 .sum();
-            chunk.kind == ChunkKind::Script && !configures && length + size <= MAX_SCRIPT_BYTES
+            chunk.kind == ChunkKind::Script
+                && !configures
+                && !chunk.name.starts_with("config ")
+                && length + size <= MAX_SCRIPT_BYTES
         });
         let chunk = match joined {
             Some(chunk) => chunk,
@@ -311,7 +236,7 @@ fn is_directive(node: Node<'_>, text: &str) -> bool {
     call_name(node, text).is_some_and(|name| matches!(name, "alias" | "import" | "require" | "use"))
 }
 
-fn is_definition(node: Node<'_>, text: &str) -> bool {
+pub(super) fn is_definition(node: Node<'_>, text: &str) -> bool {
     call_name(node, text).is_some_and(|name| {
         FunctionKind::from_keyword(name).is_some()
             || matches!(

@@ -45,10 +45,9 @@ pub(super) fn definitions(statement: &str) -> Vec<Scanned> {
             found.push(scanned);
         }
         // What stands inside a definition (a `quote`, a nested module) is not the module's own.
-        if line.word().starts_with("def") || matches!(line.word(), "test" | "property") {
-            if index == 0 {
-                break;
-            }
+        let defines = line.word().starts_with("def") || matches!(line.word(), "test" | "property");
+        if defines && index == 0 {
+            break;
         }
     }
     found

@@ -2,7 +2,7 @@
 
 use super::{Hit, Rule, Severity, Subject, is_quoted};
 use crate::chunk::{ChunkKind, FunctionKind};
-use crate::syntax::{argument_nodes, kinds, line, remote_name, walk};
+use crate::syntax::{argument_nodes, kinds, line, remote_name, slice, walk};
 
 pub(super) const RULE: Rule = Rule {
     name: "dynamic_atom",
@@ -41,10 +41,12 @@ fn check(subject: &Subject<'_>, hits: &mut Vec<Hit>) {
             } else {
                 Vec::new()
             };
-            // Without an argument it is piped or captured, and dynamic all the same.
+            // Without an argument it is piped or captured, and dynamic all the same. A literal with interpolations
+            // is mostly put together from the program's own names.
             let literal = arguments.first().is_some_and(|first| {
                 let kind = first.kind_id();
-                (kind == kinds().string || kind == kinds().charlist) && !has_interpolation(*first)
+                let is_text = kind == kinds().string || kind == kinds().charlist;
+                is_text || is_checked(slice(*first, text), slice(clause.node, text))
             });
             if makes_atom && !literal && !is_quoted(node, clause.node, text) {
                 let (module, function) = remote_name(node, text).unwrap_or_default();
@@ -58,9 +60,7 @@ fn check(subject: &Subject<'_>, hits: &mut Vec<Hit>) {
     }
 }
 
-fn has_interpolation(string: tree_sitter::Node<'_>) -> bool {
-    let mut cursor = string.walk();
-    string
-        .named_children(&mut cursor)
-        .any(|child| child.kind() == "interpolation")
+/// `value in allowed` somewhere in the same clause.
+fn is_checked(argument: &str, clause: &str) -> bool {
+    !argument.is_empty() && clause.contains(&format!("{argument} in "))
 }

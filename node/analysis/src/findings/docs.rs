@@ -43,7 +43,7 @@ fn check(subject: &Subject<'_>, hits: &mut Vec<Hit>) {
         }
         for chunk in &interface {
             let described = documented.iter().any(|other| other.name == chunk.name);
-            if chunk.doc == Doc::Missing && !described {
+            if chunk.doc == Doc::Missing && !described && !is_deprecated(subject.text(), chunk) {
                 let line = chunk
                     .spans
                     .first()
@@ -55,6 +55,13 @@ fn check(subject: &Subject<'_>, hits: &mut Vec<Hit>) {
             }
         }
     }
+}
+
+/// A deprecated function says by its attribute what to use.
+fn is_deprecated(text: &str, chunk: &Chunk) -> bool {
+    let span = chunk.spans.first().copied();
+    let own = span.and_then(|span| text.get(span.start_byte as usize..span.end_byte as usize));
+    own.is_some_and(|own| own.contains("@deprecated"))
 }
 
 /// A callback is documented by its behaviour, even where `@impl` is missing.

@@ -24,6 +24,9 @@ fn check(subject: &Subject<'_>, hits: &mut Vec<Hit>) {
         if function.is_public() || !nameable || is_mentioned(subject.text(), chunk) {
             continue;
         }
+        if renders_templates(subject, &chunk.module) || is_called_by_used_macros(subject, chunk) {
+            continue;
+        }
         let called_elsewhere = subject.file.calls.iter().any(|call| {
             call.function == chunk.name
                 && call.from_module == chunk.module
@@ -45,6 +48,41 @@ fn check(subject: &Subject<'_>, hits: &mut Vec<Hit>) {
             ));
         }
     }
+}
+
+/// Templates compiled into the module call its private functions from other files.
+fn renders_templates(subject: &Subject<'_>, module: &str) -> bool {
+    let text = subject.text();
+    let embeds = [
+        "embed_template",
+        "embed_text",
+        "EEx.",
+        "Phoenix.View",
+        "Phoenix.Template",
+    ];
+    let by_use = subject.module(module).is_some_and(|info| {
+        info.uses.iter().any(|used| {
+            [":view", ":html", ":component", ":live", ":mailer"]
+                .iter()
+                .any(|kind| used.options.starts_with(kind))
+        })
+    });
+    by_use || embeds.iter().any(|word| text.contains(word))
+}
+
+/// A macro of another module may put a call of what looks unused here into this module.
+fn is_called_by_used_macros(subject: &Subject<'_>, chunk: &Chunk) -> bool {
+    let Some(info) = subject.module(&chunk.module) else {
+        return false;
+    };
+    let with_macros = info.uses.iter().chain(&info.requires).chain(&info.imports);
+    with_macros
+        .filter_map(|used| subject.graph.module(&used.module))
+        .any(|(_, file)| {
+            file.calls
+                .iter()
+                .any(|call| call.function == chunk.name && call.module.is_none())
+        })
 }
 
 /// Looks for the name as a word outside the function's own text: an atom, a macro or a string may well use it.

@@ -1,6 +1,6 @@
 //! From a call as written to the definition it means.
 
-use super::{CodeGraph, Edge, Resolution, accepts};
+use super::{CodeGraph, Edge, Resolution};
 use crate::chunk::{Chunk, ChunkKind, FunctionKind};
 use crate::module::{Call, CallForm, FileAnalysis, ModuleInfo};
 

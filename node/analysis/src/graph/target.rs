@@ -53,6 +53,12 @@ pub(super) fn resolve(graph: &CodeGraph, target: &str) -> Result<Target, Unresol
     if let Some(found) = file_target(graph, wanted) {
         return Ok(found);
     }
+    // A module may have any name, even one that looks like a function.
+    if let Some((info, _)) = graph.module(wanted) {
+        return Ok(Target::Module {
+            name: info.name.clone(),
+        });
+    }
     let (name, arity) = split_arity(wanted);
     match split_function(name) {
         Some((module, function)) => function_target(graph, target, module, function, arity),

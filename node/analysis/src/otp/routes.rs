@@ -114,7 +114,7 @@ impl Reader<'_> {
             }
             "get" | "post" | "put" | "patch" | "delete" | "head" | "options" | "match" | "live"
             | "forward" | "resources" | "connect" | "trace" => {
-                routes.extend(self.route(name, &arguments, node, prefix))
+                routes.extend(self.route(name, &arguments, node, prefix));
             }
             _ => {}
         }

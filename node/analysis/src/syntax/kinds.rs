@@ -32,10 +32,10 @@ macro_rules! kinds {
 kinds! {
     named {
         alias, arguments, atom, binary_operator, block, body, boolean, call, charlist, comment, do_block, dot,
-        anonymous_function, identifier, integer, keywords, list, map, nil, operator_identifier, pair, quoted_content, sigil,
-        source, stab_clause, string, tuple, unary_operator, else_block, rescue_block, catch_block, after_block, quoted_atom, keyword,
+        anonymous_function, identifier, integer, keywords, list, map, nil, pair, sigil,
+        stab_clause, string, tuple, unary_operator, else_block, rescue_block, catch_block, after_block, keyword,
     }
-    tokens { pipe = "|>", ampersand = "&", at = "@", when = "when", slash = "/", open = "(", close = ")", comma = ",", semicolon = ";" }
+    tokens { pipe = "|>", ampersand = "&", open = "(", close = ")", comma = ",", semicolon = ";" }
     fields { field_target, field_left, field_right, field_operator, field_operand, field_key, field_value }
 }
 

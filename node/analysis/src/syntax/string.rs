@@ -68,7 +68,7 @@ fn code_point(body: &str) -> Option<char> {
 }
 
 /// Removes the heredoc's first line break and up to `indent` leading blanks of every line.
-pub(crate) fn dedent(value: &str, indent: usize) -> String {
+fn dedent(value: &str, indent: usize) -> String {
     let body = value
         .strip_prefix("\r\n")
         .or_else(|| value.strip_prefix('\n'))

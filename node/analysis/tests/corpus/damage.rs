@@ -67,7 +67,7 @@ fn body_lines(file: &FileAnalysis, text: &str) -> Vec<usize> {
 /// True when no heredoc is open at `at`.
 fn is_code(text: &str, from: usize, at: usize) -> bool {
     let before = &text[from..at];
-    before.matches("\"\"\"").count() % 2 == 0 && before.contains("def")
+    before.matches("\"\"\"").count().is_multiple_of(2) && before.contains("def")
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
