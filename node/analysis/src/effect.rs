@@ -27,6 +27,12 @@ impl Effect {
     }
 }
 
+/// Erlang modules whose `put` and `delete` work on values.
+const PLAIN_DATA: [&str; 15] = [
+    ":maps", ":queue", ":dict", ":orddict", ":gb_trees", ":gb_sets", ":sets", ":ordsets", ":array", ":lists", ":proplists", ":erlang",
+    ":binary", ":string", ":unicode",
+];
+
 /// Says what a remote call does; `None` when nothing is known.
 pub(crate) fn of_remote(module: &str, function: &str) -> Option<Effect> {
     use Effect::{Depends, Prints, Reads, Writes};
@@ -37,6 +43,10 @@ pub(crate) fn of_remote(module: &str, function: &str) -> Option<Effect> {
             "read" | "read!" | "exists?" | "stat" | "stat!" | "ls" | "ls!" | "dir?" | "regular?"
             | "lstat" | "cwd" | "cwd!",
         ) => Reads("reads the file system"),
+        (":file", "get_cwd" | "read_file_info" | "list_dir") => Reads("reads the file system"),
+        (":code", "is_loaded" | "ensure_loaded" | "which" | "get_object_code" | "priv_dir" | "lib_dir") => {
+            Reads("looks at loaded code")
+        }
         ("File" | ":file" | ":filelib" | ":disk_log", _) => Writes("works on files"),
         ("IO", "read" | "gets" | "getn" | "stream") => Depends("reads from a device"),
         ("IO" | ":io", "puts" | "write" | "inspect" | "warn" | "format" | "binwrite") => {
@@ -113,6 +123,11 @@ pub(crate) fn of_remote(module: &str, function: &str) -> Option<Effect> {
             "utc_now" | "utc_today" | "now" | "local_now" | "now!",
         ) => Reads("reads the clock"),
         ("Phoenix.PubSub", _) => Writes("publishes messages"),
+        (erlang, "put" | "insert" | "delete" | "set" | "write" | "set_env" | "unset_env" | "start" | "stop")
+            if erlang.starts_with(':') && !PLAIN_DATA.contains(&erlang) =>
+        {
+            Writes("changes something outside")
+        }
         _ if last == "Repo" => Writes("uses a database"),
         _ if last == "Endpoint" && matches!(function, "broadcast" | "broadcast!") => {
             Writes("publishes messages")

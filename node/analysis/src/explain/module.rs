@@ -85,7 +85,7 @@ fn unlisted(functions: &[&Chunk], path: &str) -> Option<Fact> {
 pub(super) fn risks(found: impl Iterator<Item = Finding>) -> Vec<Fact> {
     let facts = found.map(|finding| {
         let mut out = fact(format!("{} ({})", finding.message, finding.rule), &finding.path, finding.line);
-        out.details.push(fact(format!("{} {}", finding.reason, finding.fix), &finding.path, finding.line));
+        out.details.push(fact(format!("{}. Instead: {}.", finding.reason.trim_end_matches('.'), finding.fix.trim_end_matches('.')), &finding.path, finding.line));
         out
     });
     shortened(facts.collect(), "findings")

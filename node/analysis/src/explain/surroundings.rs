@@ -10,6 +10,10 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 
 /// Most functions followed for effects behind calls.
 const MAX_FOLLOWED: usize = 300;
+/// Calls between a function and an effect that is still told of it.
+const MAX_DISTANCE: usize = 3;
+/// Tests listed one by one for a function.
+const MAX_TESTS: usize = 12;
 /// Places quoted for one statement.
 const MAX_PLACES: usize = 3;
 
@@ -103,7 +107,8 @@ fn effect_of(call: &Call) -> Option<Effect> {
 pub(super) fn effects(reader: &Reader<'_>, path: &str, chunks: &[&Chunk]) -> Vec<Fact> {
     let mut own: BTreeMap<Effect, (Vec<String>, Vec<Evidence>)> = BTreeMap::new();
     for chunk in chunks {
-        for call in reader.graph.calls_in(&chunk.id) {
+        let calls = reader.graph.calls_in(&chunk.id);
+        for call in calls.into_iter().filter(|c| c.module.as_ref() != Some(&chunk.module)) {
             if let Some(effect) = effect_of(call) {
                 let (names, places) = own.entry(effect).or_default();
                 let name = format!("`{}`", name_of(call));
@@ -136,9 +141,12 @@ fn name_of(call: &Call) -> String {
 
 fn indirect(reader: &Reader<'_>, chunks: &[&Chunk]) -> Vec<(Effect, Fact)> {
     let mut seen: HashSet<&str> = chunks.iter().map(|c| c.id.as_str()).collect();
-    let mut queue: VecDeque<(&str, Option<&Edge>)> = chunks.iter().map(|c| (c.id.as_str(), None)).collect();
+    let mut queue: VecDeque<(&str, Option<&Edge>, usize)> = chunks.iter().map(|c| (c.id.as_str(), None, 0)).collect();
     let mut found: BTreeMap<Effect, Fact> = BTreeMap::new();
-    while let Some((id, first)) = queue.pop_front() {
+    while let Some((id, first, distance)) = queue.pop_front() {
+        if distance >= MAX_DISTANCE {
+            continue;
+        }
         for edge in reader.graph.callees(id) {
             // Which implementation of a protocol is met depends on the value: nothing is said of those.
             if edge.resolution == Resolution::Protocol {
@@ -148,7 +156,7 @@ fn indirect(reader: &Reader<'_>, chunks: &[&Chunk]) -> Vec<(Effect, Fact)> {
             if seen.len() >= MAX_FOLLOWED || !seen.insert(&edge.to_chunk) {
                 continue;
             }
-            queue.push_back((&edge.to_chunk, Some(first)));
+            queue.push_back((&edge.to_chunk, Some(first), distance + 1));
             let Some((_, file)) = reader.graph.chunk(&edge.to_chunk) else { continue };
             for call in reader.graph.calls_in(&edge.to_chunk) {
                 let Some(effect) = effect_of(call) else { continue };
@@ -218,7 +226,8 @@ pub(super) fn function_tests(reader: &Reader<'_>, chunk: &Chunk, path: &str, ari
     if reaches.is_empty() {
         return vec![fact("No test in the index reaches it by calls that can be seen in the text.".to_owned(), path, super::first_line_of(chunk))];
     }
-    let facts = reaches.into_iter().map(|reach| {
+    let rest = reaches.len().saturating_sub(MAX_TESTS);
+    let facts = reaches.into_iter().take(MAX_TESTS + 1).map(|reach| {
         let name = match &reach.test.kind {
             ChunkKind::Test { description } => description.as_str(),
             _ => reach.test.name.as_str(),
@@ -226,7 +235,11 @@ pub(super) fn function_tests(reader: &Reader<'_>, chunk: &Chunk, path: &str, ari
         let how = if reach.distance == 1 { "directly".to_owned() } else { format!("over {} calls", reach.distance) };
         fact(format!("{name} ({how})"), reach.path, super::first_line_of(reach.test))
     });
-    shortened(facts.collect(), "tests")
+    let mut facts: Vec<Fact> = facts.collect();
+    if let (Some(last), true) = (facts.get_mut(MAX_TESTS), rest > 0) {
+        last.text = format!("… and {} more", plural(rest, "test"));
+    }
+    facts
 }
 
 /// `3 tests`, `1 test`.

@@ -5,6 +5,9 @@ use crate::module::FileAnalysis;
 use crate::syntax::{argument_nodes, call_name, named_children, operand, operator};
 use tree_sitter::Node;
 
+/// Blanks before a line of a heredoc that make it code.
+const CODE_INDENT: usize = 6;
+
 /// Byte ranges of the name in the documentation and `describe` headings of one file.
 ///
 /// `alone` says that no other function of the module has this name, so that a call need not be counted.
@@ -28,7 +31,7 @@ pub(super) fn mentions(root: Node<'_>, text: &str, file: &FileAnalysis, subject:
 }
 
 /// The argument of `@doc`, `@moduledoc` or `@typedoc`.
-fn documentation<'t>(node: Node<'t>, text: &str) -> Option<Node<'t>> {
+pub(super) fn documentation<'t>(node: Node<'t>, text: &str) -> Option<Node<'t>> {
     if node.kind() != "unary_operator" || operator(node, text) != "@" {
         return None;
     }
@@ -104,11 +107,13 @@ impl Reader<'_> {
         written == module || aliased || (self.inside && module.ends_with(&format!(".{written}")))
     }
 
-    /// Between backquotes, or in a line typed at a prompt.
+    /// Between backquotes, in a line typed at a prompt, or in an indented block.
     fn is_code(&self, before: &str) -> bool {
         let line = before.rsplit('\n').next().unwrap_or(before);
         let typed = line.trim_start();
-        typed.starts_with("iex") && typed.contains('>') || typed.starts_with("...>") || line.matches('`').count() % 2 == 1
+        // Prose in a heredoc stands two to four blanks in; code four more.
+        let block = line.len() - typed.len() >= CODE_INDENT && !typed.starts_with(['*', '-']);
+        block || typed.starts_with("iex") && typed.contains('>') || typed.starts_with("...>") || line.matches('`').count() % 2 == 1
     }
 
     fn fits(&self, before: &str, after: &str, qualified: bool) -> bool {

@@ -159,6 +159,9 @@ impl Rename<'_> {
                 self.warn(file, line, format!("a macro imports {}; modules that use it may call the old name", subject.module));
             }
             Site::Atom { start, end, line } => self.atoms.push(Atom { path: file.path.clone(), start, end, line }),
+            Site::Text { line } => {
+                self.warn(file, line, format!("code in a text here seems to call {}", subject.name));
+            }
             Site::Dynamic { line } => {
                 self.warn(file, line, format!("the receiver of .{} is not known here", subject.name));
             }

@@ -1,5 +1,6 @@
 //! Places in a file's tree that name a function without calling it: definitions, specs, keyword lists, delegates, atoms.
 
+use super::documentation::documentation;
 use crate::analyze::parse_head;
 use crate::module::FileAnalysis;
 use crate::syntax::{
@@ -38,6 +39,8 @@ pub(super) enum Site<'t> {
     Atom { start: usize, end: usize, line: u32 },
     /// A call on something unknown: `implementation.name(…)`.
     Dynamic { line: u32 },
+    /// A text that seems to hold code with a call of it.
+    Text { line: u32 },
     /// `import Module` inside `quote`: the importing modules are not known.
     QuotedImport { line: u32 },
 }
@@ -48,6 +51,9 @@ pub(super) fn sites<'t>(root: Node<'t>, text: &str, file: &FileAnalysis, subject
     let mut out = Vec::new();
     let mut pending = vec![root];
     while let Some(node) = pending.pop() {
+        if documentation(node, text).is_some() {
+            continue;
+        }
         finder.visit(node, &mut out);
         pending.extend(named_children(node));
     }
@@ -68,7 +74,22 @@ impl Finder<'_> {
             "atom" if slice(node, self.text).strip_prefix(':') == Some(self.subject.name.as_str()) => {
                 out.push(Site::Atom { start: node.start_byte(), end: node.end_byte(), line: line(node) });
             }
+            "quoted_content" => self.quoted(node, out),
             _ => {}
+        }
+    }
+
+    /// Code in strings, such as a module that a test compiles.
+    fn quoted<'t>(&self, node: Node<'t>, out: &mut Vec<Site<'t>>) {
+        let content = slice(node, self.text);
+        let name = self.subject.name.as_str();
+        for (at, _) in content.match_indices(name) {
+            let before = content[..at].chars().next_back();
+            let bare = !before.is_some_and(|c| c == '_' || c.is_alphanumeric());
+            if bare && content[at + name.len()..].starts_with('(') {
+                let lines = content[..at].matches('\n').count();
+                out.push(Site::Text { line: line(node) + lines as u32 });
+            }
         }
     }
 

@@ -50,6 +50,9 @@ const CART: &str = r#"defmodule Shop.Cart do
 
       iex> Shop.Cart.«old»([1, 2])
       3
+
+      cart |> «old»()
+
       iex> [1] |> «old»()
       1
   """
@@ -76,7 +79,7 @@ fn renames_everything_that_names_the_function() {
             ("lib/cart.ex", CART),
             (
                 "lib/use.ex",
-                "defmodule Shop.Use do\n  alias Shop.Cart, as: C\n  import Shop.Cart, only: [«old»: 1, total: 2]\n  defdelegate sum(list), to: Shop.Cart, as: :«old»\n  def a(x), do: C.«old»(x) + «old»(x) + total(x, x)\n  def b(x), do: apply(Shop.Cart, :«old», [x])\n  def c(x, m), do: m.total(x)\nend\n",
+                "defmodule Shop.Use do\n  alias Shop.Cart, as: C\n  import Shop.Cart, only: [«old»: 1, total: 2]\n  defdelegate sum(list), to: Shop.Cart, as: :«old»\n  def a(x), do: C.«old»(x) + «old»(x) + total(x, x)\n  def b(x), do: apply(Shop.Cart, :«old», [x])\n  def c(x, m), do: m.total(x)\n  def d, do: \"x = total(1)\"\nend\n",
             ),
             (
                 "test/cart_test.exs",
@@ -87,7 +90,7 @@ fn renames_everything_that_names_the_function() {
         "sum_up",
     );
     let warned: Vec<(&str, u32)> = plan.warnings.iter().map(|w| (w.path.as_str(), w.line)).collect();
-    assert_eq!(warned, [("lib/cart.ex", 26), ("lib/use.ex", 7)], "{:?}", plan.warnings);
+    assert_eq!(warned, [("lib/cart.ex", 29), ("lib/use.ex", 7), ("lib/use.ex", 8)], "{:?}", plan.warnings);
 }
 
 #[test]

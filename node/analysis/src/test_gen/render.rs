@@ -39,10 +39,25 @@ fn doctests(proposal: &TestProposal, kept: &[&ProposedTest]) -> Vec<String> {
     }
     let lines = groups.into_iter().map(|(import, items)| {
         let only = Literal::parse(&format!("[{}]", items.join(", "))).unwrap_or(Literal::List(vec![]));
-        doctest_line(&proposal.module, &only, import)
+        doctest_line(&proposal.module, &only, import).trim_end().to_owned()
     });
-    let text: String = lines.collect();
-    if text.is_empty() { Vec::new() } else { vec![text] }
+    let text = spaced(lines.collect());
+    if text.is_empty() { Vec::new() } else { vec![format!("{text}\n")] }
+}
+
+/// Joins expressions as the formatter does: one over several lines has empty lines around it.
+fn spaced(expressions: Vec<String>) -> String {
+    let mut out = String::new();
+    let mut before_long = false;
+    for expression in expressions {
+        let long = expression.contains('\n');
+        if !out.is_empty() {
+            out.push_str(if long || before_long { "\n\n" } else { "\n" });
+        }
+        out.push_str(&expression);
+        before_long = long;
+    }
+    out
 }
 
 fn doctest_line(module: &str, only: &Literal, import: bool) -> String {
@@ -154,7 +169,7 @@ fn looped(parameters: &[String], rows: &[Vec<String>], call: &str, assertions: &
         .collect();
     // A list of pairs prints as a keyword list and must read as what it is.
     let list = Literal::List(values?);
-    let inner: String = checks(call, assertions, BODY + 2)?.lines().map(|line| format!("  {line}\n")).collect();
+    let inner: String = checks(call, assertions, BODY + 2)?.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") }).collect();
     let flat = format!("for {pattern} <- {list} do");
     if fits(&flat, BODY) {
         return Some(format!("{flat}\n{inner}end"));
@@ -193,7 +208,7 @@ fn checks(call: &str, assertions: &[Vec<String>], column: usize) -> Option<Strin
         }
         lines.push(broken);
     }
-    Some(lines.join("\n"))
+    Some(spaced(lines))
 }
 
 /// How often the word `result` stands in an assertion.
