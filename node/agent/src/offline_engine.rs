@@ -17,7 +17,7 @@ use aiex_session::{ContentBlock, StopReason, Task, Usage};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::Arc;
-use tool_results::ToolResults;
+use tool_results::{ToolResult, ToolResults};
 
 /// Answers from the workspaces this node knows.
 pub struct AnalysisEngine {
@@ -113,6 +113,28 @@ fn next(task: &Task, index: &ProjectIndex, results: &ToolResults) -> Result<Next
         Task::Undo { .. } => Err(Refusal::new(
             "undo needs no engine",
             "this is a defect: the turn plans an undo itself",
+        )),
+    }
+}
+
+/// After a change: done, or put back because the verification failed. `put_back` are the files of an `edit_files` call.
+fn settle(change: &ToolResult, undone: Option<&ToolResult>, put_back: Vec<Value>, done: String) -> Next {
+    let Some(rung) = change.failed_rung() else {
+        return Next::Answer(done);
+    };
+    match undone {
+        None => Next::Call {
+            text: format!("The verification failed at {rung}: putting every file back.\n"),
+            tool: "edit_files",
+            arguments: serde_json::json!({ "files": put_back, "verify": false }),
+        },
+        Some(undone) if undone.is_error => Next::Answer(format!(
+            "The verification failed at {rung}, and the files could not be put back by themselves: {}\n`aiex undo` does it.\n",
+            undone.output.lines().next().unwrap_or_default()
+        )),
+        Some(_) => Next::Answer(format!(
+            "Nothing was changed: the verification failed at {rung}, and every file is as it was.\n\
+             If it also fails without the change, mend that first.\n"
         )),
     }
 }

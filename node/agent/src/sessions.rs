@@ -44,15 +44,8 @@ impl Agent {
     /// # Errors
     /// The store's.
     pub async fn list(&self, permit: &Permit<SessionList>) -> Result<Vec<(SessionId, SessionSummary)>, Error> {
-        let dependencies = self.dependencies();
-        let mut sessions = Vec::new();
-        for (session, _head) in dependencies.store.list().await? {
-            let events = read_all(dependencies, session).await?;
-            let summary: SessionSummary = project(&events);
-            if permit.covers(&summary.owner).is_ok() {
-                sessions.push((session, summary));
-            }
-        }
+        let mut sessions = self.dependencies().store.summaries().await?;
+        sessions.retain(|(_, summary)| permit.covers(&summary.owner).is_ok());
         sessions.sort_by_key(|(session, summary)| (std::cmp::Reverse(summary.updated_unix_ms), *session));
         sessions.truncate(LIST_SESSIONS_MAX);
         Ok(sessions)

@@ -1,7 +1,7 @@
 //! A new module and its first test, from templates in the project's own layout.
 
 use super::tool_results::ToolResults;
-use super::{Next, Refusal};
+use super::{Next, Refusal, settle};
 use aiex_analysis::module_gen::{GeneratedModule, ModuleKind, Neighbour, create};
 use aiex_context::ProjectIndex;
 use serde_json::json;
@@ -51,13 +51,18 @@ pub(super) fn next(index: &ProjectIndex, wanted: &Wanted<'_>, results: &ToolResu
             "choose another name, or remove what is in the way",
         ));
     }
-    Ok(Next::Answer(format!(
+    let put_back = vec![
+        json!({ "path": generated.path, "delete": true }),
+        json!({ "path": generated.test_path, "delete": true }),
+    ];
+    let done = format!(
         "Created `{}` ({}) in {} with a test in {}. No model was used: the module comes from a template.\n",
         generated.module,
         kind.name(),
         generated.path,
         generated.test_path,
-    )))
+    );
+    Ok(settle(written, results.nth("edit_files", 1), put_back, done))
 }
 
 fn preview(generated: &GeneratedModule) -> String {

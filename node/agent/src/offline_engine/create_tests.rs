@@ -4,7 +4,7 @@
 
 use super::create_module::first_line;
 use super::tool_results::{ToolResult, ToolResults};
-use super::{IndexedSources, Next, Refusal};
+use super::{IndexedSources, Next, Refusal, settle};
 use aiex_analysis::test_gen::{
     Filtered, Origin, TestProposal, TestResult, filter, probe_script, propose, read_observations,
     render, with_observations,
@@ -66,7 +66,11 @@ pub(super) fn next(
             format!("the tests were not written: {}", first_line(&written.output)),
             "nothing was changed; mend what the message names and run it again",
         )),
-        Some(_) => Ok(Next::Answer(summary(&proposal, &filtered))),
+        Some(written) => {
+            let put_back = vec![json!({ "path": proposal.path, "delete": true })];
+            let done = summary(&proposal, &filtered);
+            Ok(settle(written, results.nth("edit_files", 0), put_back, done))
+        }
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::create_module::first_line;
 use super::tool_results::ToolResults;
-use super::{IndexedSources, Next, Refusal};
+use super::{IndexedSources, Next, Refusal, settle};
 use aiex_analysis::SourceText;
-use aiex_analysis::refactor::{RenamePlan, apply, rename_function};
+use aiex_analysis::refactor::{FileEdit, RenamePlan, apply, rename_function};
 use aiex_context::ProjectIndex;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -32,7 +32,10 @@ pub(super) fn next(
             format!("nothing was renamed: {}", first_line(&edited.output)),
             "the files may have changed since; run it again",
         )),
-        Some(_) => Ok(Next::Answer(format!("Renamed {target} to {new_name}.\n\n{}", describe(&plan)))),
+        Some(edited) => {
+            let done = format!("Renamed {target} to {new_name}.\n\n{}", describe(&plan));
+            Ok(settle(edited, results.nth("edit_files", 1), originals(&plan, &sources), done))
+        }
     }
 }
 
@@ -51,10 +54,20 @@ fn files(plan: &RenamePlan, sources: &IndexedSources<'_>) -> Result<Vec<Value>, 
         .collect()
 }
 
+/// The files as they were.
+fn originals(plan: &RenamePlan, sources: &IndexedSources<'_>) -> Vec<Value> {
+    let file = |edit: &FileEdit| sources.text(&edit.path).map(|text| json!({ "path": edit.path, "content": text }));
+    plan.edits.iter().filter_map(file).collect()
+}
+
 fn describe(plan: &RenamePlan) -> String {
     let mut text = String::new();
     for file in &plan.edits {
-        let _ = writeln!(text, "- {}: {} places", file.path, file.splices.len());
+        let places = match file.splices.len() {
+            1 => "1 place".to_owned(),
+            many => format!("{many} places"),
+        };
+        let _ = writeln!(text, "- {}: {places}", file.path);
     }
     for warning in &plan.warnings {
         let _ = writeln!(text, "- look at {}:{} yourself: {}", warning.path, warning.line, warning.message);

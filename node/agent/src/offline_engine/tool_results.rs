@@ -10,6 +10,20 @@ pub(super) struct ToolResult {
     pub(super) is_error: bool,
 }
 
+impl ToolResult {
+    /// The rung of the verification ladder that failed, as the tool's answer names it.
+    pub(super) fn failed_rung(&self) -> Option<&'static str> {
+        const RUNGS: [&str; 4] = ["parse", "format", "compile", "tests"];
+        let failed = |rung: &str| {
+            self.output
+                .lines()
+                .filter_map(|line| line.strip_prefix(rung))
+                .any(|rest| rest.starts_with(" failed"))
+        };
+        RUNGS.into_iter().find(|rung| failed(rung))
+    }
+}
+
 /// Results since the turn's prompt.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct ToolResults(Vec<ToolResult>);

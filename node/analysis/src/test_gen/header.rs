@@ -13,7 +13,8 @@ const DEFAULT_TEMPLATE: &str = "ExUnit.Case, async: true";
 pub(super) fn empty(graph: &CodeGraph, module: &str, file: &FileAnalysis) -> TestProposal {
     let mut stem = mirrored(module, file);
     let mut test_module = format!("{module}Test");
-    if graph.file(&format!("{stem}_test.exs")).is_some() {
+    let path_taken = graph.file(&format!("{stem}_test.exs")).is_some();
+    if path_taken || graph.module(&test_module).is_some() {
         stem.push_str("_generated");
         test_module = format!("{module}GeneratedTest");
     }
@@ -32,7 +33,11 @@ pub(super) fn empty(graph: &CodeGraph, module: &str, file: &FileAnalysis) -> Tes
 
 /// `apps/a/lib/x/y.ex` → `apps/a/test/x/y`; for a further module of the same file the path follows its name.
 fn mirrored(module: &str, file: &FileAnalysis) -> String {
-    let path = file.path.strip_suffix(".ex").or_else(|| file.path.strip_suffix(".exs")).unwrap_or(&file.path);
+    let path = file
+        .path
+        .strip_suffix(".ex")
+        .or_else(|| file.path.strip_suffix(".exs"))
+        .unwrap_or(&file.path);
     let (application, below) = match path.rfind("/lib/") {
         Some(at) => (&path[..=at], &path[at + "/lib/".len()..]),
         None => match path.strip_prefix("lib/") {
@@ -41,7 +46,11 @@ fn mirrored(module: &str, file: &FileAnalysis) -> String {
         },
     };
     let first = file.modules.first().is_some_and(|m| m.name == module);
-    let below = if first && !below.is_empty() { below.to_owned() } else { underscore(module) };
+    let below = if first && !below.is_empty() {
+        below.to_owned()
+    } else {
+        underscore(module)
+    };
     format!("{application}test/{below}")
 }
 
@@ -55,16 +64,27 @@ fn template(graph: &CodeGraph, path: &str) -> String {
             continue;
         }
         files += 1;
-        let first = file.modules.first().and_then(|m| m.uses.iter().find(|u| u.module.ends_with("Case")));
+        let first = file
+            .modules
+            .first()
+            .and_then(|m| m.uses.iter().find(|u| u.module.ends_with("Case")));
         if let Some(used) = first {
-            *counts.entry((used.module.clone(), used.options.trim().to_owned())).or_default() += 1;
+            *counts
+                .entry((used.module.clone(), used.options.trim().to_owned()))
+                .or_default() += 1;
         }
     }
     let most = counts.into_iter().max_by_key(|(_, count)| *count);
     match most {
-        Some(((module, options), count)) if files >= 2 && count * 2 > files && module != "ExUnit.Case" => {
+        Some(((module, options), count))
+            if files >= 2 && count * 2 > files && module != "ExUnit.Case" =>
+        {
             let plain = !options.is_empty() && !options.contains('\n') && options.len() < 60;
-            if plain { format!("{module}, {options}") } else { module }
+            if plain {
+                format!("{module}, {options}")
+            } else {
+                module
+            }
         }
         _ => DEFAULT_TEMPLATE.to_owned(),
     }
