@@ -210,3 +210,6 @@ impl RaftSnapshotBuilder<Types> for Flush {
         Ok(Snapshot { meta: self.meta.clone(), snapshot: Flushed })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,8 @@ use crate::{
 /// Largest blob, in bytes before compression.
 pub const MAX_BLOB_BYTES: usize = 64 << 20;
 const ZSTD_LEVEL: i32 = 3;
-const TEMPORARY: &str = "new-";
+/// Where blobs are written before they get their names.
+const UNFINISHED: &str = "unfinished";
 
 /// BLAKE3 hash of a blob's plain bytes; its address.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,15 +62,10 @@ impl BlobStore {
     /// [`Error::ReadOnly`] or [`Error::Io`].
     pub fn open(directory: &Path) -> Result<Self, Error> {
         let io = |e: &io::Error| Error::from_io(directory, e);
-        for fan in 0..=u8::MAX {
-            let sub = directory.join(format!("{fan:02x}"));
-            fs::create_dir_all(&sub).map_err(|e| io(&e))?;
-            for entry in fs::read_dir(&sub).map_err(|e| io(&e))? {
-                let entry = entry.map_err(|e| io(&e))?;
-                if entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) {
-                    fs::remove_file(entry.path()).map_err(|e| io(&e))?;
-                }
-            }
+        let unfinished = directory.join(UNFINISHED);
+        fs::create_dir_all(&unfinished).map_err(|e| io(&e))?;
+        for entry in fs::read_dir(&unfinished).map_err(|e| io(&e))? {
+            fs::remove_file(entry.map_err(|e| io(&e))?.path()).map_err(|e| io(&e))?;
         }
         sync_directory(directory)?;
         Ok(Self { directory: directory.to_path_buf(), next_temporary: AtomicU64::new(0), _held: None })
@@ -95,9 +91,10 @@ impl BlobStore {
             return Ok(hash);
         }
         let packed = zstd::bulk::compress(bytes, ZSTD_LEVEL).map_err(|e| Error::from_io(&self.directory, &e))?;
-        let (sub, name) = self.place(hash);
-        let temporary = format!("{TEMPORARY}{}", self.next_temporary.fetch_add(1, Ordering::Relaxed));
-        write_durably(&sub, Path::new(&name), Path::new(&temporary), &packed)?;
+        let place = self.place(hash);
+        self.ensure_parent(&place)?;
+        let number = self.next_temporary.fetch_add(1, Ordering::Relaxed);
+        write_durably(&place, &self.directory.join(UNFINISHED).join(number.to_string()), &packed)?;
         metrics::counter!(names::BLOBS_WRITTEN_TOTAL).increment(1);
         Ok(hash)
     }
@@ -107,8 +104,7 @@ impl BlobStore {
     /// # Errors
     /// [`Error::BlobMissing`], [`Error::Damaged`] when the bytes do not match their address, or [`Error::Io`].
     pub fn get(&self, hash: BlobHash) -> Result<Vec<u8>, Error> {
-        let (sub, name) = self.place(hash);
-        let packed = fs::read(sub.join(name)).map_err(|e| match e.kind() {
+        let packed = fs::read(self.place(hash)).map_err(|e| match e.kind() {
             io::ErrorKind::NotFound => Error::BlobMissing { hash: hash.to_string() },
             _ => Error::from_io(&self.directory, &e),
         })?;
@@ -116,8 +112,18 @@ impl BlobStore {
         plain.ok_or_else(|| Error::Damaged { what: format!("blob {hash}") })
     }
 
-    fn place(&self, hash: BlobHash) -> (PathBuf, String) {
-        (self.directory.join(format!("{:02x}", hash.0[0])), format!("{hash}.zst"))
+    fn place(&self, hash: BlobHash) -> PathBuf {
+        self.directory.join(format!("{:02x}", hash.0[0])).join(format!("{hash}.zst"))
+    }
+
+    fn ensure_parent(&self, place: &Path) -> Result<(), Error> {
+        match place.parent() {
+            Some(parent) if !parent.exists() => {
+                fs::create_dir_all(parent).map_err(|e| Error::from_io(&self.directory, &e))?;
+                sync_directory(&self.directory)
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -152,8 +158,7 @@ mod tests {
     fn damage_is_found_and_healed_by_a_new_put() {
         let (_dir, store) = store();
         let hash = store.put(b"some text worth keeping").unwrap();
-        let (sub, name) = store.place(hash);
-        let file = sub.join(name);
+        let file = store.place(hash);
         let sound = fs::read(&file).unwrap();
         for bit in 0..sound.len() * 8 {
             let mut flipped = sound.clone();
@@ -182,7 +187,7 @@ mod tests {
     #[test]
     fn interrupted_writes_are_removed_at_open() {
         let (dir, _) = store();
-        let left = dir.path().join("00").join("new-3");
+        let left = dir.path().join(UNFINISHED).join("3");
         fs::write(&left, b"half").unwrap();
         BlobStore::open(dir.path()).unwrap();
         assert!(!left.exists());

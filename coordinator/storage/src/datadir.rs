@@ -7,9 +7,10 @@ mod marker;
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
+    io::Write,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     time::Duration,
@@ -38,7 +39,8 @@ pub struct DataDir {
     /// Large values.
     pub blobs: Arc<BlobStore>,
     path: PathBuf,
-    released: Receiver<()>,
+    // In a lock only to let the directory be shared between threads.
+    released: Mutex<Receiver<()>>,
 }
 
 /// Keeps the directory locked; shared by its stores, so that the lock outlives every open file.
@@ -83,7 +85,7 @@ impl DataDir {
             }
         };
         let (log, state, blobs) = (Arc::new(log), Arc::new(state), Arc::new(blobs));
-        Ok(Self { marker, log, state, blobs, path: path.to_path_buf(), released })
+        Ok(Self { marker, log, state, blobs, path: path.to_path_buf(), released: Mutex::new(released) })
     }
 
     /// Syncs the log, closes the stores and gives up the lock. Blocks until no clone of a store is left.
@@ -94,7 +96,7 @@ impl DataDir {
         let Self { log, state, blobs, path, released, .. } = self;
         let closed = log.close();
         drop((log, state, blobs));
-        match released.recv_timeout(CLOSE_LIMIT) {
+        match released.into_inner().unwrap_or_else(PoisonError::into_inner).recv_timeout(CLOSE_LIMIT) {
             Err(RecvTimeoutError::Disconnected) => closed,
             Ok(()) | Err(RecvTimeoutError::Timeout) => Err(Error::Locked { path }),
         }
@@ -136,18 +138,16 @@ pub(crate) fn sync_directory(path: &Path) -> Result<(), Error> {
     File::open(path).and_then(|dir| dir.sync_all()).map_err(|e| Error::from_io(path, &e))
 }
 
-/// Writes `bytes` to `directory/name` so that the name holds either the old content or the new one, durably.
-pub(crate) fn write_durably(directory: &Path, name: &Path, temporary: &Path, bytes: &[u8]) -> Result<(), Error> {
-    use std::io::Write;
-    let (target, temporary): (PathBuf, PathBuf) = (directory.join(name), directory.join(temporary));
+/// Writes `bytes` so that `target` holds either the old content or the new one, durably; `temporary` is on the same disk.
+pub(crate) fn write_durably(target: &Path, temporary: &Path, bytes: &[u8]) -> Result<(), Error> {
     let write = || {
-        let mut file = File::create(&temporary)?;
+        let mut file = File::create(temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&temporary, &target)
+        fs::rename(temporary, target)
     };
-    write().map_err(|e| Error::from_io(directory, &e))?;
-    sync_directory(directory)
+    write().map_err(|e| Error::from_io(target, &e))?;
+    target.parent().map_or(Ok(()), sync_directory)
 }
 
 #[cfg(test)]

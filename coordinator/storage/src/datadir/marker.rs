@@ -38,7 +38,7 @@ impl Marker {
     }
 
     pub(super) fn write(&self, directory: &Path) -> Result<(), Error> {
-        write_durably(directory, Path::new(FILE), Path::new(NEW_FILE), self.render().as_bytes())
+        write_durably(&directory.join(FILE), &directory.join(NEW_FILE), self.render().as_bytes())
     }
 
     fn render(&self) -> String {

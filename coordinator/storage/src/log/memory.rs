@@ -14,16 +14,28 @@ pub(crate) struct GroupMemory {
     pub(crate) bounds: LogBounds,
     pub(crate) vote: Option<Vote>,
     pub(crate) committed: Option<LogId>,
+    /// Index of the first entry; where the log of a new group begins is for its first append to say.
+    first: u64,
     tail: VecDeque<(Ticket, LogEntry)>,
     tail_bytes: usize,
 }
 
 impl GroupMemory {
     pub(crate) fn recovered(bounds: LogBounds, vote: Option<Vote>, committed: Option<LogId>) -> Self {
-        Self { bounds, vote, committed, ..Self::default() }
+        let first = bounds.purged.map_or(0, |id| id.index + 1);
+        Self { bounds, vote, committed, first, ..Self::default() }
+    }
+
+    /// Returns whether `entries` continue the log without a gap.
+    pub(crate) fn continues(&self, entries: &[LogEntry]) -> bool {
+        let mut next = self.bounds.last.map(|id| id.index + 1);
+        entries.iter().all(|e| next.replace(e.id.index + 1).is_none_or(|expected| e.id.index == expected))
     }
 
     pub(crate) fn append(&mut self, ticket: Ticket, entries: &[LogEntry]) {
+        if let (None, Some(entry)) = (self.bounds.last, entries.first()) {
+            self.first = entry.id.index;
+        }
         for entry in entries {
             self.bounds.last = Some(entry.id);
             self.tail_bytes += entry.payload.len();
@@ -36,7 +48,10 @@ impl GroupMemory {
         while self.tail.back().is_some_and(|(_, e)| e.id.index >= end) {
             self.drop_entry(|tail| tail.pop_back());
         }
-        self.bounds.last = last.max(self.bounds.purged);
+        // Cutting never lengthens: a position beyond the end leaves the log as it is.
+        if self.bounds.last.is_some_and(|current| current.index >= end) {
+            self.bounds.last = last.max(self.bounds.purged);
+        }
     }
 
     pub(crate) fn purge(&mut self, upto: LogId) {
@@ -44,6 +59,7 @@ impl GroupMemory {
             self.drop_entry(VecDeque::pop_front);
         }
         self.bounds.purged = self.bounds.purged.max(Some(upto));
+        self.first = self.first.max(upto.index + 1);
         self.bounds.last = self.bounds.last.max(self.bounds.purged);
     }
 
@@ -56,9 +72,8 @@ impl GroupMemory {
 
     /// Cuts `wanted` to what exists, and splits it into the part on disk and the entries held here.
     pub(crate) fn split(&self, wanted: Range<u64>) -> (Range<u64>, Vec<LogEntry>) {
-        let first = self.bounds.purged.map_or(0, |id| id.index + 1);
         let end = self.bounds.last.map_or(0, |id| id.index + 1);
-        let wanted = wanted.start.max(first)..wanted.end.min(end);
+        let wanted = wanted.start.max(self.first)..wanted.end.min(end);
         let held = self.tail.front().map_or(u64::MAX, |(_, e)| e.id.index);
         let skip = wanted.start.saturating_sub(held) as usize;
         let take = wanted.end.saturating_sub(wanted.start.max(held)) as usize;

@@ -134,7 +134,13 @@ impl<M: LogMedium> OrderedLog<M> {
             let mut state = self.shared.lock();
             let ticket = state.next_ticket;
             state.next_ticket += 1;
-            remember(state.groups.entry(group).or_default(), ticket, &work);
+            let memory = state.groups.entry(group).or_default();
+            if matches!(&work, Work::Append(entries) if !memory.continues(entries)) {
+                drop(state);
+                drop(queue);
+                return done(Err(Error::Io(format!("an append to group {group} would leave a gap"))));
+            }
+            remember(memory, ticket, &work);
             ticket
         };
         let request = Request { group, ticket, work, queued: clock::now(), done };

@@ -64,6 +64,11 @@ impl SimDisk {
         inner.durable = durable;
     }
 
+    /// Returns how many write rounds were synced.
+    pub fn rounds(&self) -> u64 {
+        self.witness.round()
+    }
+
     /// Flips the lowest bit of the last byte of a stored value; returns whether there was one.
     pub fn flip_bit(&self, space: Space, key: &[u8]) -> bool {
         self.edit(|pairs| {

@@ -129,10 +129,12 @@ impl<M: LogMedium> Writer<M> {
             Work::TruncateAfter(last) => {
                 let from = entry_key(group, last.map_or(0, |id| id.index + 1));
                 batch.push(Change::DeleteRange(Space::Entries, from.to_vec(), entry_key(group, u64::MAX).to_vec()));
-                match last {
-                    Some(id) => self.ends.insert(group, id.index),
-                    None => self.ends.remove(&group),
-                };
+                match (last, self.ends.get_mut(&group)) {
+                    (Some(id), Some(end)) => *end = id.index.min(*end),
+                    _ => {
+                        self.ends.remove(&group);
+                    }
+                }
             }
             Work::Purge(upto) => {
                 let key = meta_key(group, Tag::Purged);
