@@ -4,7 +4,7 @@
 //! how often the very function is found, and how long indexing and searching take.
 #![allow(clippy::print_stdout, reason = "a report is all it does")]
 
-use aiex_analysis::{ChunkKind, Doc, FunctionKind, analyze_file};
+use aiex_analysis::{ChunkKind, Doc, analyze_file};
 use aiex_context::{Config, ManifestEntry, WorkspaceStore};
 use std::error::Error;
 use std::fs;
@@ -99,7 +99,8 @@ fn means(question: &Question, title: &str) -> bool {
 
 fn questions_of(path: &str, text: &str, questions: &mut Vec<Question>) {
     for chunk in analyze_file(path, text).chunks {
-        let public = matches!(&chunk.kind, ChunkKind::Function { function } if function.is_public() || *function == FunctionKind::Defmacro);
+        let public =
+            matches!(&chunk.kind, ChunkKind::Function { function } if function.is_public());
         let Doc::Text(doc) = &chunk.doc else { continue };
         let paragraph: String = doc
             .trim()

@@ -47,7 +47,7 @@ impl Default for Config {
 /// What the process says about itself, and how it hides secrets.
 #[derive(Debug, Clone)]
 pub struct Process {
-    /// Label `node` of every metric and attribute of every trace.
+    /// Label `node` of every metric and attribute of every trace; empty: none.
     pub node: String,
     pub version: String,
     pub redact: Redact,

@@ -43,14 +43,17 @@ impl MetricsText {
     }
 }
 
-/// Builds a recorder whose histograms have buckets by unit: `_seconds`, `_bytes`, `_tokens`.
+/// Builds a recorder with the label `node` on every value, unless it is empty, and whose histograms have buckets by unit: `_seconds`, `_bytes`, `_tokens`.
 pub(crate) fn recorder(node: &str) -> Result<(PrometheusRecorder, MetricsText), Error> {
     let by_unit = [
         ("_seconds", BUCKETS_SECONDS),
         ("_bytes", BUCKETS_BYTES),
         ("_tokens", BUCKETS_TOKENS),
     ];
-    let mut builder = PrometheusBuilder::new().add_global_label("node", node);
+    let mut builder = PrometheusBuilder::new();
+    if !node.is_empty() {
+        builder = builder.add_global_label("node", node);
+    }
     for (suffix, buckets) in by_unit {
         builder = builder
             .set_buckets_for_metric(Matcher::Suffix(suffix.into()), buckets)
@@ -66,6 +69,19 @@ pub(crate) fn recorder(node: &str) -> Result<(PrometheusRecorder, MetricsText), 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_node_without_a_name_has_no_label() {
+        let (recorder, text) = recorder("").unwrap();
+        metrics::with_local_recorder(&recorder, || {
+            metrics::counter!("aiex_turns_total").increment(1)
+        });
+        assert!(
+            text.render().contains("aiex_turns_total 1"),
+            "{}",
+            text.render()
+        );
+    }
 
     #[test]
     fn values_appear_with_their_node_and_buckets() {

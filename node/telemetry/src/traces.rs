@@ -25,14 +25,16 @@ pub(crate) fn provider(config: &Config, process: &Process) -> Result<SdkTracerPr
         });
     }
     let sampler = Sampler::TraceIdRatioBased(config.trace_ratio);
-    let resource = Resource::builder_empty()
+    let mut resource = Resource::builder_empty()
         .with_service_name("aiex-node")
-        .with_attribute(KeyValue::new("service.version", process.version.clone()))
-        .with_attribute(KeyValue::new("service.instance.id", process.node.clone()))
-        .build();
+        .with_attribute(KeyValue::new("service.version", process.version.clone()));
+    if !process.node.is_empty() {
+        resource =
+            resource.with_attribute(KeyValue::new("service.instance.id", process.node.clone()));
+    }
     let mut builder = SdkTracerProvider::builder()
         .with_sampler(Sampler::ParentBased(Box::new(sampler)))
-        .with_resource(resource);
+        .with_resource(resource.build());
     if let Some(endpoint) = &config.trace_endpoint {
         let exporter = RedactingExporter {
             inner: otlp(endpoint)?,
