@@ -5,3 +5,6 @@ pub(crate) mod preview;
 pub(crate) mod table;
 pub(crate) mod transcript;
 pub(crate) mod verdict;
+
+#[cfg(test)]
+mod tests;

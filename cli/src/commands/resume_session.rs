@@ -33,9 +33,11 @@ pub(super) fn run(invocation: &Invocation, args: &ResumeSession) -> Result<Exit,
         .is_some_and(|summary| summary.project == workplace.project.name)
     {
         workplace.state.remember_session(&session_id)?;
-        invocation
-            .output
-            .note("no turn is running; go on with: aiex ask --continue TEXT");
+        if state != "archived" {
+            invocation
+                .output
+                .note("no turn is running; go on with: aiex ask --continue TEXT");
+        }
     }
     Ok(Exit::Done)
 }

@@ -72,7 +72,10 @@ impl Driver<'_> {
                     self.answer_call(&finished.call_id, &finished.outcome)?;
                 }
                 Next::Tool(None) => return Err(Error::internal("the thread for tools ended")),
-                Next::Answer(Some((question, decision))) => self.decided(&question, &decision)?,
+                Next::Answer(Some((question, decision))) => {
+                    self.view.note_previewed(&question.call_id);
+                    self.decided(&question, &decision)?;
+                }
                 Next::Answer(None) => {}
                 Next::Interrupt if cancelled.is_none() => {
                     cancelled = Some(Instant::now());
@@ -125,7 +128,7 @@ impl Driver<'_> {
     }
 
     /// A private node that died is started again; the session goes on at its new address.
-    async fn revive(&self) {
+    async fn revive(&mut self) {
         let Some(local) = self.local.clone() else {
             return;
         };
@@ -134,13 +137,17 @@ impl Driver<'_> {
         if let Ok(Ok(started)) = started
             && let Ok(endpoints) = LocalNode::endpoints(&started.record)
         {
+            if started.fresh {
+                self.view.revived();
+            }
             self.client.replace_endpoints(endpoints).await;
         }
     }
 
     fn tool_called(&mut self, call: ToolCall) -> Result<(), Error> {
         if let Some(reason) = self.limits.refusal(&call.name) {
-            return self.answer_call(&call.call_id.clone(), &denied(&reason));
+            self.view.refused(&call, &reason, &self.root);
+            return self.answer_call(&call.call_id, &denied(&reason));
         }
         if !needs_approval(&call.name) {
             return self.host.run(call);

@@ -37,7 +37,7 @@ pub(crate) struct ToolUse {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Report {
     pub(crate) turn: u32,
-    /// Text of the last answer.
+    /// The answer; empty when the turn only did something.
     pub(crate) text: String,
     pub(crate) model_calls: u32,
     pub(crate) tool_calls: u32,
@@ -87,12 +87,18 @@ impl Progress {
 
     fn advance(&mut self, event: &Event) {
         match event {
-            Event::ModelReplied { content, usage, .. } => {
+            Event::ModelReplied {
+                content,
+                stop,
+                usage,
+                ..
+            } => {
                 self.report.model_calls += 1;
                 self.report.usage.input_tokens += usage.input_tokens;
                 self.report.usage.output_tokens += usage.output_tokens;
                 let text = text_of(content);
-                if !text.is_empty() {
+                // What is said before a tool call is the way, not the answer.
+                if !text.is_empty() && stop != "tool_use" {
                     self.report.text = text;
                 }
             }

@@ -7,6 +7,7 @@ use super::progress::Progress;
 use crate::error::Error;
 use crate::output::{Output, printable};
 use crate::present::diff::{file_diff, summary};
+use crate::present::preview::preview;
 use crate::present::verdict::ladder;
 use crate::session_json::{Event, FileChange, TurnEnd, text_of};
 use crate::state::Decision;
@@ -14,6 +15,8 @@ use crate::theme::Theme;
 use aiex_proto::v1::delta::Kind;
 use aiex_proto::v1::{Delta, SessionEvent, SessionSummary};
 use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::path::Path;
 
 /// Lines of one tool's output that are shown when it failed.
 const FAILURE_LINES_SHOWN: usize = 12;
@@ -25,6 +28,8 @@ pub(crate) struct View<'a> {
     shown: String,
     /// True when the last committed answer is already on the screen.
     answer_printed: bool,
+    /// Calls whose diff the person has just seen and approved.
+    previewed: HashSet<String>,
 }
 
 impl<'a> View<'a> {
@@ -33,6 +38,7 @@ impl<'a> View<'a> {
             output,
             shown: String::new(),
             answer_printed: false,
+            previewed: HashSet::new(),
         }
     }
 
@@ -71,7 +77,7 @@ impl<'a> View<'a> {
                 if let Some(now) = activity(other) {
                     self.output.progress(&now);
                 }
-                if let Some(text) = step(other, progress, self.output.side_theme) {
+                if let Some(text) = step(other, progress, &self.previewed, self.output.side_theme) {
                     self.output.note(&text);
                 }
                 Ok(())
@@ -157,6 +163,28 @@ impl<'a> View<'a> {
         })
     }
 
+    /// Remembers that the person saw what a call changes before agreeing to it.
+    pub(crate) fn note_previewed(&mut self, call_id: &str) {
+        self.previewed.insert(call_id.to_owned());
+    }
+
+    /// Shows what a dry run leaves undone.
+    pub(crate) fn refused(&mut self, call: &aiex_tools::ToolCall, reason: &str, root: &Path) {
+        if !self.output.json {
+            let theme = self.output.side_theme;
+            self.output
+                .note(&format!("{}: {reason}", printable(&call.name)));
+            self.output
+                .note(&preview(&call.name, &call.arguments, root, theme));
+        }
+    }
+
+    /// Tells that the private node was started again.
+    pub(crate) fn revived(&mut self) {
+        self.output
+            .note("the private node had died and was started again");
+    }
+
     pub(crate) fn cancelling(&mut self) {
         self.output
             .note("cancelling the turn; press Ctrl-C again to leave at once");
@@ -177,6 +205,10 @@ impl<'a> View<'a> {
         }
         if !self.answer_printed && !report.text.is_empty() {
             self.output.result(&printable(&report.text))?;
+        } else if report.text.is_empty() && !report.changed_files.is_empty() {
+            let files: Vec<&str> = report.changed_files.iter().map(String::as_str).collect();
+            self.output
+                .result(&printable(&format!("changed: {}", files.join(", "))))?;
         }
         if let Some(text) = progress
             .end()
@@ -230,7 +262,12 @@ fn activity(event: &Event) -> Option<String> {
 }
 
 /// The lines an event leaves behind on stderr.
-pub(crate) fn step(event: &Event, progress: &Progress, theme: Theme) -> Option<String> {
+pub(crate) fn step(
+    event: &Event,
+    progress: &Progress,
+    previewed: &HashSet<String>,
+    theme: Theme,
+) -> Option<String> {
     match event {
         Event::ModelCallFailed {
             code,
@@ -274,7 +311,9 @@ pub(crate) fn step(event: &Event, progress: &Progress, theme: Theme) -> Option<S
             {
                 lines.extend(indented(text, theme));
             }
-            lines.extend(changes.iter().filter_map(|change| file_diff(change, theme)));
+            if !previewed.contains(call_id) {
+                lines.extend(changes.iter().filter_map(|change| file_diff(change, theme)));
+            }
             lines.extend(verdict.as_ref().map(|verdict| ladder(verdict, theme)));
             Some(lines.join("\n"))
         }
