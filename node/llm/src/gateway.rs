@@ -225,4 +225,6 @@ fn build_targets(
 }
 
 #[cfg(test)]
+mod offline_tests;
+#[cfg(test)]
 mod tests;

@@ -18,6 +18,9 @@ pub enum StreamEvent {
 }
 
 /// A whole answer.
+///
+/// `usage` is the provider's own figures in one meaning: `input_tokens` holds all input, cached input
+/// included, and `output_tokens` all output, thinking included, whatever the dialect.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reply {
     pub provider: String,

@@ -1,4 +1,8 @@
 //! The SDKs of OpenAI and Anthropic talk to the scripted provider and must find nothing wrong.
+#![allow(
+    clippy::expect_used,
+    reason = "a failed step of a test is a failed test"
+)]
 
 use aiex_scripted_provider::{Fault, Part, Script, ScriptedProvider, Step, Stop, When};
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! The breaker over lists of outcomes.
+
 use super::*;
 use proptest::prelude::*;
 
@@ -29,9 +31,9 @@ fn a_success_between_keeps_it_closed_until_the_share_is_reached() {
     for call in 0..9 {
         assert!(breaker.begin(call));
         if call % 2 == 0 {
-            breaker.failed(call)
+            breaker.failed(call);
         } else {
-            breaker.succeeded(call)
+            breaker.succeeded(call);
         }
     }
     assert_eq!(breaker.wait_ms(9), 0, "nine calls are too few");

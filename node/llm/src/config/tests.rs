@@ -1,3 +1,5 @@
+//! Every mistake in a configuration names its key.
+
 use super::*;
 use crate::error::ErrorKind;
 use serde_json::json;

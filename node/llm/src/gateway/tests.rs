@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 /// What a played attempt does.
 #[derive(Clone)]
-enum Play {
+pub(super) enum Play {
     Answer,
     Refuse(ErrorKind),
     /// Fails after its first output.
@@ -24,14 +24,14 @@ enum Play {
     Hang,
 }
 
-struct Player {
+pub(super) struct Player {
     name: String,
     plays: Mutex<VecDeque<Play>>,
     asked_at: Mutex<Vec<Instant>>,
 }
 
 impl Player {
-    fn new(name: &str, plays: &[Play]) -> Arc<Self> {
+    pub(super) fn new(name: &str, plays: &[Play]) -> Arc<Self> {
         let plays = Mutex::new(plays.iter().cloned().collect());
         Arc::new(Self {
             name: name.to_owned(),
@@ -45,7 +45,7 @@ impl Player {
     }
 }
 
-fn reply(provider: &str, model: &str) -> Reply {
+pub(super) fn reply(provider: &str, model: &str) -> Reply {
     Reply {
         provider: provider.to_owned(),
         model: model.to_owned(),
@@ -89,7 +89,7 @@ impl Provider for Player {
     }
 }
 
-fn gateway_of(config: Config, players: &[&Arc<Player>]) -> Gateway {
+pub(super) fn gateway_of(config: Config, players: &[&Arc<Player>]) -> Gateway {
     let targets = players
         .iter()
         .map(|player| format!("{}/m", player.name))
@@ -121,7 +121,7 @@ fn gateway_of(config: Config, players: &[&Arc<Player>]) -> Gateway {
     .unwrap()
 }
 
-fn request() -> ModelRequest {
+pub(super) fn request() -> ModelRequest {
     ModelRequest {
         model: String::new(),
         system: String::new(),
@@ -442,107 +442,14 @@ async fn requests_per_minute_hold_back_and_spill_over() {
     );
 }
 
-struct Engine;
-
-impl OfflineEngine for Engine {
-    fn reply(&self, request: &ModelRequest) -> Result<Reply, Error> {
-        assert!(request.system != "panic", "asked to");
-        Ok(Reply {
-            content: vec![aiex_session::ContentBlock::Text {
-                text: "from the tree".into(),
-            }],
-            ..reply("", "")
-        })
-    }
-}
-
-fn no_secrets(_: &crate::SecretRef) -> Result<crate::SecretString, String> {
-    Err("no secret is needed here".into())
-}
-
-#[tokio::test]
-async fn without_configuration_the_offline_engine_answers() {
-    let gateway = Gateway::new(Config::default(), Arc::new(Engine), &no_secrets).unwrap();
-    assert_eq!(gateway.default_model(), OFFLINE);
-    assert_eq!(gateway.models().len(), 1);
-    let events: Vec<_> = gateway.call(request()).await.unwrap().collect().await;
-    assert_eq!(events.len(), 2);
-    assert_eq!(
-        events[0],
-        Ok(StreamEvent::TextDelta("from the tree".into()))
-    );
-    assert!(
-        matches!(&events[1], Ok(StreamEvent::Finished(reply)) if reply.provider == OFFLINE && reply.model == OFFLINE)
-    );
-}
-
-#[tokio::test]
-async fn an_engine_that_panics_is_an_error_and_the_next_call_works() {
-    let gateway = Gateway::new(Config::default(), Arc::new(Engine), &no_secrets).unwrap();
-    let asked = ModelRequest {
-        system: "panic".into(),
-        ..request()
-    };
-    assert_eq!(
-        gateway.call(asked).await.err().unwrap().kind,
-        ErrorKind::Offline
-    );
-    assert!(gateway.call(request()).await.is_ok());
-}
-
-#[tokio::test]
-async fn offline_is_always_there_and_an_unknown_model_is_not() {
-    let a = Player::new("a", &[]);
-    let gateway = gateway_of(Config::default(), &[&a]);
-    let asked = ModelRequest {
-        model: "larg".into(),
-        ..request()
-    };
-    let error = gateway.call(asked).await.err().unwrap();
-    assert_eq!(error.kind, ErrorKind::UnknownModel);
-    assert!(error.hint.contains("aiex list models"));
-
-    let config = Config {
-        provider: vec![ProviderConfig::new(
-            "p",
-            Dialect::Openai,
-            "http://127.0.0.1:1",
-        )],
-        route: vec![RouteConfig {
-            model: "large".into(),
-            targets: vec!["p/m".into()],
-        }],
-        ..Config::default()
-    };
-    let gateway = Gateway::new(config, Arc::new(Engine), &no_secrets).unwrap();
-    let names: Vec<&str> = gateway
-        .models()
-        .iter()
-        .map(|route| route.model.as_str())
-        .collect();
-    assert_eq!(names, ["large", OFFLINE]);
-    assert_eq!(gateway.default_model(), "large");
-}
-
+/// Callers run calls in tasks of their own.
 #[test]
-fn a_missing_secret_names_its_key() {
-    let keyed = ProviderConfig {
-        key: Some("env:NOT_THERE".into()),
-        ..ProviderConfig::new("p", Dialect::Openai, "http://h")
-    };
-    let config = Config {
-        provider: vec![keyed],
-        route: vec![RouteConfig {
-            model: "m".into(),
-            targets: vec!["p/m".into()],
-        }],
-        ..Config::default()
-    };
-    let error = Gateway::new(config, Arc::new(Engine), &no_secrets).unwrap_err();
-    assert_eq!(
-        error.kind,
-        ErrorKind::Config {
-            key: "llm.provider[0].key".into()
-        }
-    );
+fn a_call_can_move_between_threads() {
+    fn movable<T: Send>(_: &T) {}
+    let a = Player::new("a", &[]);
+    let gateway = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(async { gateway_of(Config::default(), &[&a]) });
+    movable(&gateway.call(request()));
 }

@@ -1,6 +1,7 @@
 //! A recorded body, cut everywhere and handed over in pieces of every size.
 
 use super::*;
+use crate::breaker::scatter;
 use aiex_scripted_provider::{Part, Script, ScriptedProvider, Step};
 use aiex_session::ContentBlock;
 use serde_json::json;
@@ -140,6 +141,37 @@ async fn pieces_of_every_size_give_the_same_events() {
                 read(dialect, &bytes, piece_bytes).await,
                 whole,
                 "{piece_bytes}"
+            );
+        }
+    }
+}
+
+/// Damage may give an error or another answer, never a panic, an endless stream, or two ends.
+#[tokio::test]
+async fn damaged_bytes_never_break_the_reader() {
+    for dialect in [Dialect::Openai, Dialect::Anthropic] {
+        let bytes = recorded(dialect).await;
+        for seed in 0..600_u64 {
+            let mut damaged = bytes.clone();
+            for step in 0..=seed % 4 {
+                let random = scatter(seed * 8 + step);
+                let place = (random % damaged.len() as u64) as usize;
+                match random >> 61 {
+                    0 => damaged.truncate(place.max(1)),
+                    1 => drop(damaged.remove(place)),
+                    2 => damaged.insert(place, b"{}[]\":,\n\r\\0"[(random >> 32) as usize % 11]),
+                    3 => damaged.extend_from_within(place..),
+                    _ => damaged[place] = (random >> 24) as u8,
+                }
+            }
+            let events = read(dialect, &damaged, 97).await;
+            let ends = events
+                .iter()
+                .filter(|it| matches!(it, Err(_) | Ok(StreamEvent::Finished(_))));
+            assert_eq!(ends.count(), 1, "seed {seed}");
+            assert!(
+                !matches!(events.last(), Some(Ok(StreamEvent::TextDelta(_))) | None),
+                "seed {seed}"
             );
         }
     }

@@ -1,3 +1,5 @@
+//! Events cut at every byte.
+
 use super::*;
 use proptest::prelude::*;
 

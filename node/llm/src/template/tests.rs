@@ -1,3 +1,5 @@
+//! Templates are strict, small and byte-stable.
+
 use super::*;
 
 fn context() -> PromptContext {

@@ -1,3 +1,5 @@
+//! Requests and events of the Anthropic dialect.
+
 use super::*;
 use crate::config::Dialect;
 use crate::error::ErrorKind;

@@ -1,3 +1,5 @@
+//! Requests and chunks of the OpenAI dialect.
+
 use super::*;
 use crate::config::Dialect;
 use crate::error::ErrorKind;
