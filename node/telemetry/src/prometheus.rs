@@ -74,7 +74,7 @@ mod tests {
     fn a_node_without_a_name_has_no_label() {
         let (recorder, text) = recorder("").unwrap();
         metrics::with_local_recorder(&recorder, || {
-            metrics::counter!("aiex_turns_total").increment(1)
+            metrics::counter!("aiex_turns_total").increment(1);
         });
         assert!(
             text.render().contains("aiex_turns_total 1"),

@@ -296,7 +296,7 @@ fn what_cannot_fit_is_an_error_that_says_how_much_it_needs() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn no_prompt_is_over_its_budget(
