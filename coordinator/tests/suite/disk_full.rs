@@ -1,0 +1,82 @@
+//! A disk that is really full: a small file system in memory, where mounting is permitted.
+
+use std::{path::Path, process::Command, sync::Arc};
+
+use aiex_coordinator::{Config, Coordinator, EngineLimits, Error};
+use bytes::Bytes;
+
+use crate::counter::{Counter, add, count_of, entry};
+
+/// A mounted file system of a given size; unmounted when dropped.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount(megabytes: u32) -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let size = format!("size={megabytes}m");
+        run(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(dir.path())).then_some(Self(dir))
+    }
+
+    fn grow(&self, megabytes: u32) {
+        let size = format!("remount,size={megabytes}m");
+        assert!(run(Command::new("mount").args(["-o", &size]).arg(self.0.path())));
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        run(Command::new("umount").arg("-l").arg(self.0.path()));
+    }
+}
+
+fn run(command: &mut Command) -> bool {
+    command.output().is_ok_and(|output| output.status.success())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_is_one_clear_error_and_loses_nothing() {
+    let Some(disk) = SmallDisk::mount(16) else {
+        println!("skipped: mounting is not permitted here; the simulated disk covers this case");
+        return;
+    };
+    let config = || Config {
+        limits: EngineLimits { max_wal_bytes: 4 << 20, ..EngineLimits::default() },
+        ..Config::new(disk.path())
+    };
+    let (handle, coordinator) = Coordinator::start(config(), Arc::new(Counter)).await.unwrap();
+    let (key, shard) = ("k", handle.shard_of(b"k"));
+    let mut acknowledged = 0;
+    let mut large = 0;
+    let failure = loop {
+        // A large key fills the disk, a small one counts.
+        large += 1;
+        let filler = entry(&format!("{large}{}", "x".repeat(200_000)), 1);
+        if let Err(error) = handle.propose(shard, filler).await {
+            break error;
+        }
+        match add(&handle, key, 1).await {
+            Ok(total) => acknowledged = total,
+            Err(error) => break error,
+        }
+        assert!(large < 1000, "the disk never filled");
+    };
+    assert!(acknowledged > 0);
+    let text = failure.to_string();
+    assert!(matches!(failure, Error::Storage { .. }) && text.contains("disk is full"), "{text}");
+    let again = handle.propose(shard, Bytes::from_static(&[0; 8])).await;
+    assert!(matches!(again, Err(Error::Storage { .. })), "{again:?}");
+    let failed = handle.status().into_iter().filter(|s| s.failure.is_some()).count();
+    assert!(failed >= 1, "no group says why it stopped");
+    let _ = coordinator.shutdown().await;
+
+    disk.grow(256);
+    let (handle, coordinator) = Coordinator::start(config(), Arc::new(Counter)).await.unwrap();
+    let kept = count_of(&handle, key).await.unwrap();
+    assert!((acknowledged..=acknowledged + 1).contains(&kept), "{kept} kept of {acknowledged}");
+    assert_eq!(add(&handle, key, 1).await.unwrap(), kept + 1);
+    coordinator.shutdown().await.unwrap();
+}
