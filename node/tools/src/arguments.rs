@@ -107,10 +107,19 @@ pub(crate) struct RunTests {
 
 /// Reads a call's arguments; an empty text counts as `{}`.
 pub(crate) fn parse<T: DeserializeOwned>(call: &ToolCall) -> Result<T> {
-    let unusable = |reason: String| Error::Arguments { tool: call.name.clone(), reason };
+    let unusable = |reason: String| Error::Arguments {
+        tool: call.name.clone(),
+        reason,
+    };
     if call.arguments.len() > ARGUMENTS_BYTES_MAX {
-        return Err(unusable(format!("they have more than {ARGUMENTS_BYTES_MAX} bytes")));
+        return Err(unusable(format!(
+            "they have more than {ARGUMENTS_BYTES_MAX} bytes"
+        )));
     }
-    let text = if call.arguments.trim().is_empty() { "{}" } else { &call.arguments };
+    let text = if call.arguments.trim().is_empty() {
+        "{}"
+    } else {
+        &call.arguments
+    };
     serde_json::from_str(text).map_err(|error| unusable(error.to_string()))
 }

@@ -33,7 +33,10 @@ pub(crate) struct Contents {
 
 impl Contents {
     pub(crate) fn open(state: &Path) -> Result<Self> {
-        let contents = Self { texts: state.join("contents"), seen: state.join("seen") };
+        let contents = Self {
+            texts: state.join("contents"),
+            seen: state.join("seen"),
+        };
         for directory in [&contents.texts, &contents.seen] {
             fs::create_dir_all(directory)
                 .map_err(|error| Error::io(format!("creating {}", directory.display()), error))?;
@@ -49,7 +52,8 @@ impl Contents {
         if place.exists() && keep == Keep::IfPossible {
             return Ok(hash);
         }
-        let failed = |error| Error::io(format!("keeping a text in {}", self.texts.display()), error);
+        let failed =
+            |error| Error::io(format!("keeping a text in {}", self.texts.display()), error);
         write_whole(&self.texts, &place, text.as_bytes(), keep).map_err(failed)?;
         Ok(hash)
     }
@@ -66,8 +70,13 @@ impl Contents {
     /// Remembers which version of a file the caller saw last.
     pub(crate) fn saw(&self, path: &str, text: &str) {
         let remembered = self.put(text, Keep::IfPossible).and_then(|hash| {
-            write_whole(&self.seen, &self.seen_file(path), hash.as_bytes(), Keep::IfPossible)
-                .map_err(|error| Error::io("remembering a version", error))
+            write_whole(
+                &self.seen,
+                &self.seen_file(path),
+                hash.as_bytes(),
+                Keep::IfPossible,
+            )
+            .map_err(|error| Error::io("remembering a version", error))
         });
         if let Err(error) = remembered {
             // merging is then not possible for this file; everything else is
@@ -85,7 +94,9 @@ impl Contents {
     }
 
     fn evict(&self) {
-        let Ok(entries) = fs::read_dir(&self.texts) else { return };
+        let Ok(entries) = fs::read_dir(&self.texts) else {
+            return;
+        };
         let mut kept: Vec<(SystemTime, u64, PathBuf)> = entries
             .flatten()
             .filter_map(|entry| {
@@ -136,19 +147,33 @@ mod tests {
         fs::write(state.path().join("contents").join(&hash), "texx").unwrap();
         assert_eq!(contents.get(&hash), None);
         assert_eq!(contents.put("text", Keep::Durably).unwrap(), hash);
-        assert_eq!(contents.get(&hash).as_deref(), Some("text"), "a durable put repairs");
+        assert_eq!(
+            contents.get(&hash).as_deref(),
+            Some("text"),
+            "a durable put repairs"
+        );
     }
 
     #[test]
     fn drops_the_oldest_above_the_limit() {
         let state = tempfile::tempdir().unwrap();
         let contents = Contents::open(state.path()).unwrap();
-        let first = contents.put(&"a".repeat(3 << 20), Keep::IfPossible).unwrap();
-        let file = fs::File::options().write(true).open(contents.texts.join(&first)).unwrap();
+        let first = contents
+            .put(&"a".repeat(3 << 20), Keep::IfPossible)
+            .unwrap();
+        let file = fs::File::options()
+            .write(true)
+            .open(contents.texts.join(&first))
+            .unwrap();
         file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
         let mut last = String::new();
         for letter in 0..21u8 {
-            last = contents.put(&format!("{letter}{}", "b".repeat(3 << 20)), Keep::IfPossible).unwrap();
+            last = contents
+                .put(
+                    &format!("{letter}{}", "b".repeat(3 << 20)),
+                    Keep::IfPossible,
+                )
+                .unwrap();
         }
         let contents = Contents::open(state.path()).unwrap();
         assert_eq!(contents.get(&first), None);

@@ -17,5 +17,8 @@ pub(crate) fn parts_hash(parts: &[&str]) -> String {
 
 /// Says whether a text could be a content hash; used before one becomes a file name.
 pub(crate) fn is_hash(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    text.len() == 64
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

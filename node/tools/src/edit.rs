@@ -115,7 +115,10 @@ pub fn apply(text: &str, change: &Change) -> Result<Applied, Error> {
             if content == text {
                 return Err(nothing_changes());
             }
-            return Ok(Applied { content: content.clone(), grades: vec![Grade::Exact] });
+            return Ok(Applied {
+                content: content.clone(),
+                grades: vec![Grade::Exact],
+            });
         }
         Change::Replace(pairs) => place_all(text, pairs.iter().map(Wanted::Pair))?,
         Change::Hunks(hunks) => place_all(text, hunks.iter().map(Wanted::Hunk))?,
@@ -133,7 +136,10 @@ enum Wanted<'a> {
     Hunk(&'a Hunk),
 }
 
-fn place_all<'a>(text: &str, wanted: impl ExactSizeIterator<Item = Wanted<'a>>) -> Result<Vec<Splice>, Error> {
+fn place_all<'a>(
+    text: &str,
+    wanted: impl ExactSizeIterator<Item = Wanted<'a>>,
+) -> Result<Vec<Splice>, Error> {
     let count = wanted.len();
     if count == 0 || count > EDITS_MAX {
         return Err(edit_error(
@@ -161,7 +167,10 @@ fn splice_all(text: &str, mut splices: Vec<Splice>) -> Result<String, Error> {
     for splice in splices {
         if splice.range.start < done {
             return Err(edit_error(
-                format!("two edits overlap at line {}", Source::new(text).line_number(splice.range.start)),
+                format!(
+                    "two edits overlap at line {}",
+                    Source::new(text).line_number(splice.range.start)
+                ),
                 "join edits that touch the same lines; each is placed in the text as it was before the call",
             ));
         }
@@ -174,7 +183,10 @@ fn splice_all(text: &str, mut splices: Vec<Splice>) -> Result<String, Error> {
 }
 
 fn nothing_changes() -> Error {
-    edit_error("the edit changes nothing".to_owned(), "the file already holds the new text")
+    edit_error(
+        "the edit changes nothing".to_owned(),
+        "the file already holds the new text",
+    )
 }
 
 fn edit_error(message: String, hint: &'static str) -> Error {

@@ -71,13 +71,17 @@ pub enum Error {
     #[error("call id `{call_id}` was already used with other arguments")]
     CallIdReused { call_id: String },
     /// A command was cut short by a crash and may or may not have had its effect.
-    #[error("call `{call_id}` was interrupted before its outcome was recorded; its effect is unknown")]
+    #[error(
+        "call `{call_id}` was interrupted before its outcome was recorded; its effect is unknown"
+    )]
     Interrupted { call_id: String },
     /// The outcome was recorded so long ago that only the fact remains.
     #[error("call `{call_id}` was carried out long ago; its answer is no longer kept")]
     Forgotten { call_id: String },
     /// A half-applied change met a file that is neither the old nor the new text.
-    #[error("`{path}` was changed by someone else while it was being written; it was left as it is")]
+    #[error(
+        "`{path}` was changed by someone else while it was being written; it was left as it is"
+    )]
     RecoveryConflict { path: String },
     #[error("ledger `{file}` is damaged at byte {offset}")]
     LedgerDamaged { file: String, offset: u64 },
@@ -104,7 +108,9 @@ impl Error {
             Self::Protected { .. } => {
                 "leave .git and .aiex files to their own tools; change another file"
             }
-            Self::ReadOnly { .. } => "only the project root is writable; copy the file inside first",
+            Self::ReadOnly { .. } => {
+                "only the project root is writable; copy the file inside first"
+            }
             Self::HardLinked { .. } => "replace the hard link by a copy of its own, then try again",
             Self::Missing { .. } => "list_files shows what exists",
             Self::Exists { .. } => "use edit_file, or write_file with expected_hash",
@@ -129,9 +135,13 @@ impl Error {
             Self::ProgramMissing { .. } => "install Elixir and put it on the PATH",
             Self::NoMixProject { .. } => "create the project with `mix new` first",
             Self::CallIdReused { .. } => "use a new id for a new call",
-            Self::Interrupted { .. } => "look at the state of the project, then call again with a new id",
+            Self::Interrupted { .. } => {
+                "look at the state of the project, then call again with a new id"
+            }
             Self::Forgotten { .. } => "read the present state instead",
-            Self::RecoveryConflict { .. } => "read the file again and repeat the change on its present text",
+            Self::RecoveryConflict { .. } => {
+                "read the file again and repeat the change on its present text"
+            }
             Self::LedgerDamaged { .. } => {
                 "move the ledger aside after checking the disk; calls before it will not be recognised"
             }

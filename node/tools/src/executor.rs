@@ -82,10 +82,9 @@ impl Executor {
     pub fn new(mut config: Config) -> Result<Self> {
         let workspace = Workspace::open(&config.project_root, &config.policy.outside)?;
         create_private(&config.state_dir)?;
-        config.state_dir = config
-            .state_dir
-            .canonicalize()
-            .map_err(|error| Error::io(format!("resolving {}", config.state_dir.display()), error))?;
+        config.state_dir = config.state_dir.canonicalize().map_err(|error| {
+            Error::io(format!("resolving {}", config.state_dir.display()), error)
+        })?;
         config.project_root = workspace.project().location().to_owned();
         if config.state_dir.starts_with(&config.project_root) {
             return Err(Error::Arguments {
@@ -137,13 +136,24 @@ impl Executor {
         let _call = Lock::wait(&self.call_lock(&key))?;
         let outcome = match self.ledger.look_up(&key)? {
             Known::Answered(outcome) => return Ok(*outcome),
-            Known::OtherArguments => return Err(Error::CallIdReused { call_id: call.call_id.clone() }),
-            Known::Forgotten => return Err(Error::Forgotten { call_id: call.call_id.clone() }),
+            Known::OtherArguments => {
+                return Err(Error::CallIdReused {
+                    call_id: call.call_id.clone(),
+                });
+            }
+            Known::Forgotten => {
+                return Err(Error::Forgotten {
+                    call_id: call.call_id.clone(),
+                });
+            }
             Known::Nothing => self.carry_out(call, &key)?,
             Known::Intended(Intent::Command { repeatable: true }) => self.carry_out(call, &key)?,
-            Known::Intended(Intent::Command { repeatable: false }) => {
-                Answer::error(&Error::Interrupted { call_id: call.call_id.clone() }, Trail::default())
-            }
+            Known::Intended(Intent::Command { repeatable: false }) => Answer::error(
+                &Error::Interrupted {
+                    call_id: call.call_id.clone(),
+                },
+                Trail::default(),
+            ),
             Known::Intended(intent @ Intent::Write { .. }) => {
                 let lock = Lock::wait(&self.tree_lock())?;
                 self.complete_write(&key, &intent, &lock)?;
@@ -160,7 +170,12 @@ impl Executor {
 
     fn carry_out(&self, call: &ToolCall, key: &CallKey) -> Result<ToolOutcome> {
         Ok(match effect_of(&call.name) {
-            None => Answer::error(&Error::UnknownTool { name: call.name.clone() }, Trail::default()),
+            None => Answer::error(
+                &Error::UnknownTool {
+                    name: call.name.clone(),
+                },
+                Trail::default(),
+            ),
             Some(Effect::Read) => self.read(call),
             Some(Effect::Write) => self.write(call, key)?,
             Some(Effect::Execute) => self.execute(call, key)?,
@@ -168,17 +183,25 @@ impl Executor {
     }
 
     fn toolchain(&self) -> &Toolchain {
-        self.toolchain.get_or_init(|| Toolchain::find(&self.config.search_path))
+        self.toolchain
+            .get_or_init(|| Toolchain::find(&self.config.search_path))
     }
 
     fn sandbox(&self) -> &Sandbox {
         self.sandbox.get_or_init(|| {
-            Sandbox::prove(&self.config.state_dir, self.toolchain(), &self.config.policy)
+            Sandbox::prove(
+                &self.config.state_dir,
+                self.toolchain(),
+                &self.config.policy,
+            )
         })
     }
 
     fn formatted_texts(&self) -> MutexGuard<'_, HashSet<String>> {
-        let mut texts = self.formatted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut texts = self
+            .formatted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if texts.len() > FORMATTED_TEXTS_MAX {
             texts.clear();
         }

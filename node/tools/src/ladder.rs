@@ -12,7 +12,12 @@ pub(crate) const AFFECTED_TESTS_MAX: usize = 20;
 /// The four steps, in order.
 pub(crate) const STEPS: [&str; 4] = ["parse", "format", "compile", "tests"];
 
-pub(crate) fn step(name: &str, status: &str, detail: impl Into<String>, duration_ms: u64) -> VerdictStep {
+pub(crate) fn step(
+    name: &str,
+    status: &str,
+    detail: impl Into<String>,
+    duration_ms: u64,
+) -> VerdictStep {
     VerdictStep {
         name: name.to_owned(),
         status: status.to_owned(),
@@ -35,17 +40,25 @@ pub(crate) fn is_elixir(path: &str) -> bool {
 
 /// Says whether a change of the path can change what the project compiles to.
 pub(crate) fn is_compiled(path: &str) -> bool {
-    is_elixir(path) || [".eex", ".heex", ".leex", ".erl", ".hrl", "mix.lock"].iter().any(|end| path.ends_with(end))
+    is_elixir(path)
+        || [".eex", ".heex", ".leex", ".erl", ".hrl", "mix.lock"]
+            .iter()
+            .any(|end| path.ends_with(end))
 }
 
 /// The parse step: every Elixir file must parse.
 pub(crate) fn parse(changes: &[FileChange], check: Option<&dyn SyntaxCheck>) -> VerdictStep {
-    let Some(check) = check else { return step("parse", "skipped", "no parser was given", 0) };
+    let Some(check) = check else {
+        return step("parse", "skipped", "no parser was given", 0);
+    };
     let mut problems = Vec::new();
     for change in changes.iter().filter(|change| is_elixir(&change.path)) {
         let Some(text) = &change.after else { continue };
         for problem in check.check(&change.path, text) {
-            problems.push(format!("{}:{}:{}: {}", change.path, problem.line, problem.column, problem.message));
+            problems.push(format!(
+                "{}:{}:{}: {}",
+                change.path, problem.line, problem.column, problem.message
+            ));
         }
     }
     if problems.is_empty() {
@@ -65,9 +78,16 @@ pub(crate) fn module_names(text: &str) -> Vec<String> {
         .lines()
         .filter_map(|line| {
             let line = line.trim_start();
-            let rest = line.strip_prefix("defmodule ").or_else(|| line.strip_prefix("defprotocol "))?;
-            let name: String = rest.trim_start().chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '.')).collect();
-            name.starts_with(char::is_uppercase).then(|| name.trim_end_matches('.').to_owned())
+            let rest = line
+                .strip_prefix("defmodule ")
+                .or_else(|| line.strip_prefix("defprotocol "))?;
+            let name: String = rest
+                .trim_start()
+                .chars()
+                .take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '.'))
+                .collect();
+            name.starts_with(char::is_uppercase)
+                .then(|| name.trim_end_matches('.').to_owned())
         })
         .collect();
     names.sort();
@@ -91,7 +111,7 @@ pub(crate) fn mentions(text: &str, module: &str) -> bool {
 pub(crate) fn mirrored_test(path: &str) -> Option<String> {
     let (head, rest) = match path.strip_prefix("lib/") {
         Some(rest) => ("", rest),
-        None => path.split_once("/lib/").map(|(head, rest)| (head, rest))?,
+        None => path.split_once("/lib/")?,
     };
     let stem = rest.strip_suffix(".ex")?;
     let slash = if head.is_empty() { "" } else { "/" };
@@ -121,7 +141,12 @@ mod tests {
 
     #[test]
     fn finds_modules_and_mentions() {
-        assert_eq!(module_names("defmodule A.B do\n  defmodule C, do: nil\nend\n# defmodule X\ndefprotocol P do"), ["A.B", "C", "P"]);
+        assert_eq!(
+            module_names(
+                "defmodule A.B do\n  defmodule C, do: nil\nend\n# defmodule X\ndefprotocol P do"
+            ),
+            ["A.B", "C", "P"]
+        );
         for (text, expected) in [
             ("A.B.run(1)", true),
             ("alias A.B", true),
@@ -136,8 +161,14 @@ mod tests {
 
     #[test]
     fn mirrors_paths() {
-        assert_eq!(mirrored_test("lib/a/b.ex").as_deref(), Some("test/a/b_test.exs"));
-        assert_eq!(mirrored_test("apps/web/lib/a.ex").as_deref(), Some("apps/web/test/a_test.exs"));
+        assert_eq!(
+            mirrored_test("lib/a/b.ex").as_deref(),
+            Some("test/a/b_test.exs")
+        );
+        assert_eq!(
+            mirrored_test("apps/web/lib/a.ex").as_deref(),
+            Some("apps/web/test/a_test.exs")
+        );
         assert_eq!(mirrored_test("config/config.exs"), None);
     }
 }

@@ -37,7 +37,10 @@ pub(crate) const FORGOTTEN_CALLS_MAX: usize = 20_000;
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub(crate) enum Intent {
     /// The texts themselves are in the content store, durably.
-    Write { files: Vec<IntendedFile>, summary: String },
+    Write {
+        files: Vec<IntendedFile>,
+        summary: String,
+    },
     /// Running it again is harmless when `repeatable`.
     Command { repeatable: bool },
 }
@@ -119,7 +122,9 @@ impl Ledger {
     /// Looks a call up.
     pub(crate) fn look_up(&self, key: &CallKey) -> Result<Known> {
         self.synced(|index| {
-            let Some(entry) = index.entries.get(&key.id) else { return Ok(Known::Nothing) };
+            let Some(entry) = index.entries.get(&key.id) else {
+                return Ok(Known::Nothing);
+            };
             if entry.arguments != key.arguments {
                 return Ok(Known::OtherArguments);
             }
@@ -140,7 +145,13 @@ impl Ledger {
                 if let Slot::Intended(spot) = entry.slot {
                     let intent: Intent = self.load(index, spot)?;
                     if matches!(intent, Intent::Write { .. }) {
-                        found.push((CallKey { id: id.clone(), arguments: entry.arguments.clone() }, intent));
+                        found.push((
+                            CallKey {
+                                id: id.clone(),
+                                arguments: entry.arguments.clone(),
+                            },
+                            intent,
+                        ));
                     }
                 }
             }
@@ -162,7 +173,15 @@ impl Ledger {
 
     fn append(&self, key: &CallKey, kind: Kind, json: &str) -> Result<()> {
         self.synced(|index| {
-            self.append_line(index, &Line { kind, id: &key.id, arguments: &key.arguments, json })?;
+            self.append_line(
+                index,
+                &Line {
+                    kind,
+                    id: &key.id,
+                    arguments: &key.arguments,
+                    json,
+                },
+            )?;
             if index.end > self.segment_bytes_max {
                 self.rotate(index)?;
             }
@@ -174,7 +193,9 @@ impl Ledger {
         let failed = |error| Error::io(format!("writing {}", self.current.display()), error);
         let text = line.encode();
         let file = index.current()?;
-        let written = file.write_all_at(text.as_bytes(), index.end).and_then(|()| file.sync_data());
+        let written = file
+            .write_all_at(text.as_bytes(), index.end)
+            .and_then(|()| file.sync_data());
         if let Err(error) = written {
             // what was not acknowledged must not be found later
             file.set_len(index.end).ok();
@@ -192,10 +213,20 @@ impl Ledger {
         let forgotten: String = index
             .age(FORGOTTEN_CALLS_MAX)
             .iter()
-            .map(|(id, arguments)| Line { kind: Kind::Forgotten, id, arguments, json: "{}" }.encode())
+            .map(|(id, arguments)| {
+                Line {
+                    kind: Kind::Forgotten,
+                    id,
+                    arguments,
+                    json: "{}",
+                }
+                .encode()
+            })
             .collect();
         let mut next = File::create(&self.next).map_err(failed)?;
-        next.write_all(forgotten.as_bytes()).and_then(|()| next.sync_all()).map_err(failed)?;
+        next.write_all(forgotten.as_bytes())
+            .and_then(|()| next.sync_all())
+            .map_err(failed)?;
         std::fs::rename(&self.current, &self.previous).map_err(failed)?;
         std::fs::rename(&self.next, &self.current).map_err(failed)?;
         sync_directory(&self.current)?;
@@ -204,9 +235,15 @@ impl Ledger {
     }
 
     fn load<T: serde::de::DeserializeOwned>(&self, index: &Index, spot: Spot) -> Result<T> {
-        let damaged = || Error::LedgerDamaged { file: self.current.display().to_string(), offset: spot.offset };
+        let damaged = || Error::LedgerDamaged {
+            file: self.current.display().to_string(),
+            offset: spot.offset,
+        };
         let mut bytes = vec![0; spot.length];
-        index.file(spot)?.read_exact_at(&mut bytes, spot.offset).map_err(|error| Error::io("reading the ledger", error))?;
+        index
+            .file(spot)?
+            .read_exact_at(&mut bytes, spot.offset)
+            .map_err(|error| Error::io("reading the ledger", error))?;
         let text = std::str::from_utf8(&bytes).map_err(|_| damaged())?;
         let line = Line::decode(text).ok_or_else(damaged)?;
         serde_json::from_str(line.json).map_err(|_| damaged())
@@ -220,8 +257,9 @@ impl Ledger {
             *index = Index::default();
             if !self.current.exists() && self.next.exists() {
                 // a rotation died between its two renames
-                std::fs::rename(&self.next, &self.current)
-                    .map_err(|error| Error::io(format!("rotating {}", self.current.display()), error))?;
+                std::fs::rename(&self.next, &self.current).map_err(|error| {
+                    Error::io(format!("rotating {}", self.current.display()), error)
+                })?;
             }
             if self.previous.exists() {
                 index.open_previous(&self.previous)?;
@@ -240,9 +278,17 @@ impl Ledger {
 
     /// Reads the lines that the index has not seen yet.
     fn scan(&self, index: &mut Index, previous: bool) -> Result<()> {
-        let path = if previous { &self.previous } else { &self.current };
+        let path = if previous {
+            &self.previous
+        } else {
+            &self.current
+        };
         let failed = |error| Error::io(format!("reading {}", path.display()), error);
-        let mut file: &File = if previous { index.previous()? } else { index.current()? };
+        let mut file: &File = if previous {
+            index.previous()?
+        } else {
+            index.current()?
+        };
         let length = file.metadata().map_err(failed)?.size();
         if length <= index.end {
             return Ok(());
@@ -252,17 +298,27 @@ impl Ledger {
         file.read_to_end(&mut bytes).map_err(failed)?;
         let mut done = 0;
         while done < bytes.len() {
-            let end = bytes[done..].iter().position(|byte| *byte == b'\n').map(|at| done + at + 1);
-            let line = end.and_then(|end| std::str::from_utf8(&bytes[done..end]).ok()).and_then(Line::decode);
+            let end = bytes[done..]
+                .iter()
+                .position(|byte| *byte == b'\n')
+                .map(|at| done + at + 1);
+            let line = end
+                .and_then(|end| std::str::from_utf8(&bytes[done..end]).ok())
+                .and_then(Line::decode);
             let (Some(line), Some(end)) = (line, end) else {
                 let offset = index.end;
                 if end.is_some_and(|end| end < bytes.len()) {
-                    return Err(Error::LedgerDamaged { file: path.display().to_string(), offset });
+                    return Err(Error::LedgerDamaged {
+                        file: path.display().to_string(),
+                        offset,
+                    });
                 }
                 // the last line was being written when its writer died: it was never acknowledged
                 tracing::warn!(offset, "unfinished last line of the ledger is cut");
                 let file = OpenOptions::new().write(true).open(path).map_err(failed)?;
-                file.set_len(offset).and_then(|()| file.sync_data()).map_err(failed)?;
+                file.set_len(offset)
+                    .and_then(|()| file.sync_data())
+                    .map_err(failed)?;
                 break;
             };
             index.note(&line, end - done);
@@ -273,7 +329,8 @@ impl Ledger {
 }
 
 fn to_json(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| Error::io("encoding a ledger line", std::io::Error::other(error)))
+    serde_json::to_string(value)
+        .map_err(|error| Error::io("encoding a ledger line", std::io::Error::other(error)))
 }
 
 fn sync_directory(file: &Path) -> Result<()> {
@@ -285,7 +342,13 @@ fn sync_directory(file: &Path) -> Result<()> {
 
 impl Index {
     fn remember(&mut self, line: &Line<'_>, slot: Slot) {
-        self.entries.insert(line.id.to_owned(), Entry { arguments: line.arguments.to_owned(), slot });
+        self.entries.insert(
+            line.id.to_owned(),
+            Entry {
+                arguments: line.arguments.to_owned(),
+                slot,
+            },
+        );
     }
 }
 

@@ -16,16 +16,26 @@ pub(crate) fn clip(text: String, limit: usize) -> String {
     let room = limit.saturating_sub(NOTE_BYTES);
     let head = floor_boundary(&text, room * 2 / 3);
     let tail = ceil_boundary(&text, text.len() - room / 3);
-    format!("{}\n[… {} bytes left out …]\n{}", &text[..head], tail - head, &text[tail..])
+    format!(
+        "{}\n[… {} bytes left out …]\n{}",
+        &text[..head],
+        tail - head,
+        &text[tail..]
+    )
 }
 
 /// The largest character boundary not above `at`.
 pub(crate) fn floor_boundary(text: &str, at: usize) -> usize {
-    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+    (0..=at.min(text.len()))
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0)
 }
 
 fn ceil_boundary(text: &str, at: usize) -> usize {
-    (at..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
+    (at..=text.len())
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(text.len())
 }
 
 /// Removes escape sequences and control characters but newline and tab; carriage returns end a line.
@@ -67,7 +77,10 @@ fn skip_escape(characters: &mut Characters<'_>) {
 
 /// Parameters and intermediates up to the final byte.
 fn skip_control_sequence(characters: &mut Characters<'_>) {
-    while characters.next_if(|character| ('\u{20}'..='\u{3f}').contains(character)).is_some() {}
+    while characters
+        .next_if(|character| ('\u{20}'..='\u{3f}').contains(character))
+        .is_some()
+    {}
     characters.next_if(|character| ('\u{40}'..='\u{7e}').contains(character));
 }
 
@@ -110,6 +123,10 @@ mod tests {
         let text = format!("head{}tail", "é".repeat(100_000));
         let clipped = clip(text, 1_000);
         assert!(clipped.len() <= 1_000, "{}", clipped.len());
-        assert!(clipped.starts_with("head") && clipped.ends_with("tail") && clipped.contains("left out"));
+        assert!(
+            clipped.starts_with("head")
+                && clipped.ends_with("tail")
+                && clipped.contains("left out")
+        );
     }
 }

@@ -48,7 +48,10 @@ impl WorkspacePath {
             return Err(refused(text, "it contains a control character"));
         }
         if text.chars().any(is_invisible) {
-            return Err(refused(text, "it contains invisible or direction-changing characters"));
+            return Err(refused(
+                text,
+                "it contains invisible or direction-changing characters",
+            ));
         }
         if text.contains('\\') {
             return Err(refused(text, "it contains a backslash"));
@@ -133,7 +136,11 @@ fn refused(path: &str, reason: &'static str) -> Error {
 /// A path fit for a message: escaped, and cut at 200 characters.
 fn shown(path: &str) -> String {
     const SHOWN_CHARS_MAX: usize = 200;
-    let mut text: String = path.chars().take(SHOWN_CHARS_MAX).flat_map(char::escape_debug).collect();
+    let mut text: String = path
+        .chars()
+        .take(SHOWN_CHARS_MAX)
+        .flat_map(char::escape_debug)
+        .collect();
     if path.chars().nth(SHOWN_CHARS_MAX).is_some() {
         text.push('…');
     }
@@ -160,30 +167,59 @@ mod tests {
             ("lib/../../x", "it contains `..`"),
             ("lib/a\0.ex", "it contains a NUL byte"),
             ("lib/a\n.ex", "it contains a control character"),
-            ("lib/a\u{202e}xe.ex", "it contains invisible or direction-changing characters"),
-            (".g\u{200c}it/config", "it contains invisible or direction-changing characters"),
+            (
+                "lib/a\u{202e}xe.ex",
+                "it contains invisible or direction-changing characters",
+            ),
+            (
+                ".g\u{200c}it/config",
+                "it contains invisible or direction-changing characters",
+            ),
             ("lib\\..\\x", "it contains a backslash"),
         ] {
             assert_eq!(reason(text), expected, "{text:?}");
         }
         assert_eq!(reason(&"a/".repeat(2049)), "it is longer than 4096 bytes");
-        assert_eq!(reason(&"a".repeat(256)), "a name in it is longer than 255 bytes");
+        assert_eq!(
+            reason(&"a".repeat(256)),
+            "a name in it is longer than 255 bytes"
+        );
     }
 
     #[test]
     fn normalises_dots_and_slashes() {
-        for (text, expected) in [("./lib//a.ex", "lib/a.ex"), (".", ""), ("lib/", "lib"), ("a..b", "a..b")] {
+        for (text, expected) in [
+            ("./lib//a.ex", "lib/a.ex"),
+            (".", ""),
+            ("lib/", "lib"),
+            ("a..b", "a..b"),
+        ] {
             assert_eq!(WorkspacePath::parse(text).unwrap().as_str(), expected);
         }
     }
 
     #[test]
     fn protects_git_and_own_files_in_every_spelling() {
-        for text in [".git/config", "deps/x/.GIT/hooks/pre-commit", ".aiex.toml", ".Aiex", "GIT~1/x", ".git./x"] {
+        for text in [
+            ".git/config",
+            "deps/x/.GIT/hooks/pre-commit",
+            ".aiex.toml",
+            ".Aiex",
+            "GIT~1/x",
+            ".git./x",
+        ] {
             assert!(WorkspacePath::parse(text).unwrap().is_protected(), "{text}");
         }
-        for text in [".gitignore", "lib/git.ex", "aiex.toml", ".github/workflows/ci.yml"] {
-            assert!(!WorkspacePath::parse(text).unwrap().is_protected(), "{text}");
+        for text in [
+            ".gitignore",
+            "lib/git.ex",
+            "aiex.toml",
+            ".github/workflows/ci.yml",
+        ] {
+            assert!(
+                !WorkspacePath::parse(text).unwrap().is_protected(),
+                "{text}"
+            );
         }
     }
 }

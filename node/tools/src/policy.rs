@@ -9,7 +9,15 @@ use crate::sandbox::Tier;
 /// Programs that may run without an entry in the policy.
 const PROGRAMS: [&str; 2] = ["mix", "elixir"];
 /// Environment names a call may set without an entry in the policy.
-const ENVIRONMENT: [&str; 7] = ["MIX_ENV", "MIX_TARGET", "MIX_DEBUG", "CI", "NO_COLOR", "TZ", "LC_ALL"];
+const ENVIRONMENT: [&str; 7] = [
+    "MIX_ENV",
+    "MIX_TARGET",
+    "MIX_DEBUG",
+    "CI",
+    "NO_COLOR",
+    "TZ",
+    "LC_ALL",
+];
 
 /// The boundary around one project.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,8 +60,12 @@ impl Policy {
 
     /// The limit for a command that asked for `requested_ms`, or for nothing.
     pub(crate) fn command_limit(&self, requested_ms: Option<u64>, default: Duration) -> Duration {
-        let ceiling = self.command_ms_max.map_or(Self::COMMAND_MAX, Duration::from_millis);
-        requested_ms.map_or(default, Duration::from_millis).min(ceiling)
+        let ceiling = self
+            .command_ms_max
+            .map_or(Self::COMMAND_MAX, Duration::from_millis);
+        requested_ms
+            .map_or(default, Duration::from_millis)
+            .min(ceiling)
     }
 }
 
@@ -69,10 +81,19 @@ mod tests {
 
     #[test]
     fn widens_only_by_name() {
-        let policy = Policy { programs: vec!["iex".into()], command_ms_max: Some(50), ..Policy::default() };
+        let policy = Policy {
+            programs: vec!["iex".into()],
+            command_ms_max: Some(50),
+            ..Policy::default()
+        };
         assert!(policy.allows_program("mix") && policy.allows_program("iex"));
         assert!(!policy.allows_program("sh") && !policy.allows_program("/usr/bin/mix"));
-        assert!(!policy.allows_environment("LD_PRELOAD") && !policy.allows_environment("ERL_FLAGS"));
-        assert_eq!(policy.command_limit(Some(1_000), Duration::from_secs(1)), Duration::from_millis(50));
+        assert!(
+            !policy.allows_environment("LD_PRELOAD") && !policy.allows_environment("ERL_FLAGS")
+        );
+        assert_eq!(
+            policy.command_limit(Some(1_000), Duration::from_secs(1)),
+            Duration::from_millis(50)
+        );
     }
 }

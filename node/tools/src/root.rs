@@ -58,14 +58,25 @@ impl Root {
     /// [`Error::Missing`], [`Error::NotDirectory`] or an I/O error.
     pub fn open(location: &Path, writable: bool) -> Result<Self> {
         let shown = location.display().to_string();
-        let location = location.canonicalize().map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => Error::Missing { path: shown.clone() },
-            std::io::ErrorKind::PermissionDenied => Error::Unreadable { path: shown.clone() },
-            _ => Error::io(format!("resolving {shown}"), error),
-        })?;
+        let location = location
+            .canonicalize()
+            .map_err(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => Error::Missing {
+                    path: shown.clone(),
+                },
+                std::io::ErrorKind::PermissionDenied => Error::Unreadable {
+                    path: shown.clone(),
+                },
+                _ => Error::io(format!("resolving {shown}"), error),
+            })?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = fs::open(&location, flags, Mode::empty()).map_err(|errno| translate(errno, &shown))?;
-        Ok(Self { directory, location, writable })
+        let directory =
+            fs::open(&location, flags, Mode::empty()).map_err(|errno| translate(errno, &shown))?;
+        Ok(Self {
+            directory,
+            location,
+            writable,
+        })
     }
 
     /// Where the directory was when it was opened; for display, mounts and child processes.
@@ -132,17 +143,25 @@ impl Root {
     /// [`Error::ReadOnly`], [`Error::Protected`], [`Error::HardLinked`], [`Error::NotRegular`], [`Error::Escape`].
     pub fn check_writable(&self, path: &WorkspacePath) -> Result<()> {
         if !self.writable {
-            return Err(Error::ReadOnly { path: path.to_string() });
+            return Err(Error::ReadOnly {
+                path: path.to_string(),
+            });
         }
         if path.is_protected() {
-            return Err(Error::Protected { path: path.to_string() });
+            return Err(Error::Protected {
+                path: path.to_string(),
+            });
         }
         match self.open_beneath(path, OFlags::PATH, Mode::empty()) {
             Ok(handle) => {
-                let stat = fs::fstat(&handle).map_err(|errno| translate(errno, path.for_kernel()))?;
+                let stat =
+                    fs::fstat(&handle).map_err(|errno| translate(errno, path.for_kernel()))?;
                 require_regular(&stat, path)?;
                 if stat.st_nlink > 1 {
-                    return Err(Error::HardLinked { path: path.to_string(), links: stat.st_nlink });
+                    return Err(Error::HardLinked {
+                        path: path.to_string(),
+                        links: stat.st_nlink,
+                    });
                 }
                 Ok(())
             }
@@ -164,11 +183,15 @@ impl Root {
     ) -> Result<()> {
         self.check_writable(path)?;
         let Some((parent, name)) = path.split_last() else {
-            return Err(Error::NotRegular { path: path.to_string(), found: "a directory" });
+            return Err(Error::NotRegular {
+                path: path.to_string(),
+                found: "a directory",
+            });
         };
         let directory = self.make_directory(&parent)?;
         let failed = |errno: Errno| translate(errno, path.for_kernel());
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         // a new file gets what the umask leaves of 0666; a replaced one is closed until its mode is known
         let mode = Mode::from_raw_mode(if owner.is_some() { 0o600 } else { 0o666 });
         let created = match fs::openat(&directory, temporary, flags, mode) {
@@ -194,14 +217,19 @@ impl Root {
     pub(crate) fn remove_file(&self, path: &WorkspacePath) -> Result<()> {
         self.check_writable(path)?;
         let Some((parent, name)) = path.split_last() else {
-            return Err(Error::NotRegular { path: path.to_string(), found: "a directory" });
+            return Err(Error::NotRegular {
+                path: path.to_string(),
+                found: "a directory",
+            });
         };
         let directory = match self.open_directory(&parent) {
             Err(Error::Missing { .. }) => return Ok(()),
             other => other?,
         };
         match fs::unlinkat(&directory, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => fs::fsync(&directory).map_err(|errno| translate(errno, path.for_kernel())),
+            Ok(()) | Err(Errno::NOENT) => {
+                fs::fsync(&directory).map_err(|errno| translate(errno, path.for_kernel()))
+            }
             Err(errno) => Err(translate(errno, path.for_kernel())),
         }
     }
@@ -212,7 +240,11 @@ impl Root {
         let handle = self.open_beneath(path, OFlags::PATH, Mode::empty())?;
         let stat = fs::fstat(&handle).map_err(|errno| translate(errno, path.for_kernel()))?;
         require_regular(&stat, path)?;
-        self.open_beneath(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY, Mode::empty())
+        self.open_beneath(
+            path,
+            OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY,
+            Mode::empty(),
+        )
     }
 
     /// Opens a directory for listing.
@@ -226,7 +258,9 @@ impl Root {
             other => return other,
         }
         let Some((parent, name)) = path.split_last() else {
-            return Err(Error::Missing { path: path.to_string() });
+            return Err(Error::Missing {
+                path: path.to_string(),
+            });
         };
         let holder = self.make_directory(&parent)?;
         match fs::mkdirat(&holder, name, Mode::from_raw_mode(0o777)) {
@@ -238,7 +272,8 @@ impl Root {
     }
 
     fn open_beneath(&self, path: &WorkspacePath, flags: OFlags, mode: Mode) -> Result<OwnedFd> {
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        let resolve =
+            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         for _ in 0..RACE_RETRIES_MAX {
             match fs::openat2(&self.directory, path.for_kernel(), flags, mode, resolve) {
@@ -246,7 +281,9 @@ impl Root {
                 other => return other.map_err(|errno| translate(errno, path.for_kernel())),
             }
         }
-        Err(Error::Escape { path: path.to_string() })
+        Err(Error::Escape {
+            path: path.to_string(),
+        })
     }
 }
 
@@ -272,7 +309,10 @@ fn fill(file: &mut std::fs::File, content: &str, owner: Option<Owner>) -> std::i
 
 fn decode(bytes: Vec<u8>, path: &WorkspacePath) -> Result<String> {
     if let Some(offset) = bytes.iter().position(|byte| *byte == 0) {
-        return Err(Error::Binary { path: path.to_string(), offset });
+        return Err(Error::Binary {
+            path: path.to_string(),
+            offset,
+        });
     }
     String::from_utf8(bytes).map_err(|error| Error::NotUtf8 {
         path: path.to_string(),
@@ -283,18 +323,29 @@ fn decode(bytes: Vec<u8>, path: &WorkspacePath) -> Result<String> {
 fn require_regular(stat: &Stat, path: &WorkspacePath) -> Result<()> {
     let found = match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => return Ok(()),
-        FileType::Symlink => return Err(Error::Escape { path: path.to_string() }),
+        FileType::Symlink => {
+            return Err(Error::Escape {
+                path: path.to_string(),
+            });
+        }
         FileType::Directory => "a directory",
         FileType::Fifo => "a FIFO",
         FileType::Socket => "a socket",
         FileType::CharacterDevice | FileType::BlockDevice => "a device",
         _ => "something else",
     };
-    Err(Error::NotRegular { path: path.to_string(), found })
+    Err(Error::NotRegular {
+        path: path.to_string(),
+        found,
+    })
 }
 
 fn too_large(path: &WorkspacePath, bytes: u64) -> Error {
-    Error::TooLarge { path: path.to_string(), bytes, limit: TEXT_BYTES_MAX }
+    Error::TooLarge {
+        path: path.to_string(),
+        bytes,
+        limit: TEXT_BYTES_MAX,
+    }
 }
 
 pub(crate) fn translate(errno: Errno, path: &str) -> Error {
@@ -303,7 +354,10 @@ pub(crate) fn translate(errno: Errno, path: &str) -> Error {
         Errno::LOOP | Errno::XDEV => Error::Escape { path },
         Errno::NOENT => Error::Missing { path },
         Errno::NOTDIR => Error::NotDirectory { path },
-        Errno::ISDIR => Error::NotRegular { path, found: "a directory" },
+        Errno::ISDIR => Error::NotRegular {
+            path,
+            found: "a directory",
+        },
         Errno::ACCESS | Errno::PERM => Error::Unreadable { path },
         errno => Error::io(format!("opening {path}"), errno),
     }

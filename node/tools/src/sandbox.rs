@@ -91,8 +91,14 @@ impl Sandbox {
                 Err(reason) => notes.push(format!("{}: {reason}", tier.name())),
             }
         }
-        let refused = policy.sandbox.is_some_and(|wanted| wanted != Tier::Unsandboxed);
-        sandbox.tier = if policy.allow_unsandboxed && !refused { Tier::Unsandboxed } else { Tier::None };
+        let refused = policy
+            .sandbox
+            .is_some_and(|wanted| wanted != Tier::Unsandboxed);
+        sandbox.tier = if policy.allow_unsandboxed && !refused {
+            Tier::Unsandboxed
+        } else {
+            Tier::None
+        };
         sandbox.note = notes.join("; ");
         sandbox
     }
@@ -113,7 +119,11 @@ impl Sandbox {
 
     /// A writable directory for temporary files, private to the sandbox where the tier can do that.
     pub(crate) fn temporary(&self) -> &Path {
-        if self.tier == Tier::Bubblewrap { Path::new("/tmp") } else { &self.scratch }
+        if self.tier == Tier::Bubblewrap {
+            Path::new("/tmp")
+        } else {
+            &self.scratch
+        }
     }
 
     /// Says whether a directory can be shown at another path.
@@ -133,7 +143,11 @@ impl Sandbox {
             }
             Tier::Landlock => landlock::command(job, &self.home, &self.scratch)?,
             Tier::Unsandboxed => process::Prepared::plain(job),
-            Tier::None => return Err(Error::NoSandbox { reason: self.note.clone() }),
+            Tier::None => {
+                return Err(Error::NoSandbox {
+                    reason: self.note.clone(),
+                });
+            }
         };
         process::run(command, job.stdin.as_deref(), job.time_limit)
     }

@@ -31,9 +31,14 @@ pub(crate) struct Matches {
 
 /// Compiles a pattern; `fixed` takes it literally.
 pub(crate) fn matcher(pattern: &str, fixed: bool) -> Result<RegexMatcher> {
-    let unusable = |reason: String| Error::Arguments { tool: "search_text".into(), reason };
+    let unusable = |reason: String| Error::Arguments {
+        tool: "search_text".into(),
+        reason,
+    };
     if pattern.is_empty() || pattern.len() > PATTERN_TEXT_MAX {
-        return Err(unusable(format!("`pattern` must have 1 to {PATTERN_TEXT_MAX} bytes")));
+        return Err(unusable(format!(
+            "`pattern` must have 1 to {PATTERN_TEXT_MAX} bytes"
+        )));
     }
     RegexMatcherBuilder::new()
         .line_terminator(Some(b'\n'))
@@ -49,7 +54,10 @@ pub(crate) fn glob(tool: &str, text: &str) -> Result<GlobMatcher> {
         .literal_separator(true)
         .build()
         .map(|glob| glob.compile_matcher())
-        .map_err(|error| Error::Arguments { tool: tool.to_owned(), reason: format!("`glob`: {error}") })
+        .map_err(|error| Error::Arguments {
+            tool: tool.to_owned(),
+            reason: format!("`glob`: {error}"),
+        })
 }
 
 /// A glob without a slash matches names anywhere, as people expect of `*.ex`.
@@ -58,7 +66,9 @@ pub(crate) fn glob_matches(glob: &GlobMatcher, path: &WorkspacePath) -> bool {
         return true;
     }
     !glob.glob().glob().contains('/')
-        && path.split_last().is_some_and(|(_, name)| glob.is_match(name))
+        && path
+            .split_last()
+            .is_some_and(|(_, name)| glob.is_match(name))
 }
 
 /// Searches text files; binary, over-large and unreadable ones are passed over.
@@ -69,7 +79,10 @@ pub(crate) fn search(
     glob: Option<&GlobMatcher>,
     limit: usize,
 ) -> Matches {
-    let mut found = Matches { truncated: walk.truncated, ..Matches::default() };
+    let mut found = Matches {
+        truncated: walk.truncated,
+        ..Matches::default()
+    };
     let mut searcher = SearcherBuilder::new().line_number(true).build();
     for path in &walk.files {
         if glob.is_some_and(|glob| !glob_matches(glob, path)) {
@@ -79,10 +92,19 @@ pub(crate) fn search(
             found.truncated = true;
             break;
         }
-        let Ok(file) = root.read_text(path) else { continue };
+        let Ok(file) = root.read_text(path) else {
+            continue;
+        };
         found.files_searched += 1;
         found.bytes_searched += file.content.len() as u64;
-        search_file(&mut searcher, matcher, path, &file.content, limit, &mut found);
+        search_file(
+            &mut searcher,
+            matcher,
+            path,
+            &file.content,
+            limit,
+            &mut found,
+        );
     }
     found
 }

@@ -38,7 +38,12 @@ pub(crate) fn effect_of(name: &str) -> Option<Effect> {
     }
 }
 
-fn spec(name: &'static str, description: &'static str, required: &[&str], properties: Value) -> ToolSpec {
+fn spec(
+    name: &'static str,
+    description: &'static str,
+    required: &[&str],
+    properties: Value,
+) -> ToolSpec {
     ToolSpec {
         name,
         description,
@@ -207,13 +212,29 @@ mod tests {
         let names: Vec<_> = all.iter().map(|spec| spec.name).collect();
         assert_eq!(
             names,
-            ["read_file", "list_files", "search_text", "write_file", "edit_file", "edit_files", "run_command", "verify", "run_tests"]
+            [
+                "read_file",
+                "list_files",
+                "search_text",
+                "write_file",
+                "edit_file",
+                "edit_files",
+                "run_command",
+                "verify",
+                "run_tests"
+            ]
         );
         for spec in all {
             assert_eq!(effect_of(spec.name), Some(spec.effect));
             assert_eq!(spec.input_schema["additionalProperties"], false);
             for name in spec.input_schema["required"].as_array().unwrap() {
-                assert!(spec.input_schema["properties"].get(name.as_str().unwrap()).is_some(), "{}", spec.name);
+                assert!(
+                    spec.input_schema["properties"]
+                        .get(name.as_str().unwrap())
+                        .is_some(),
+                    "{}",
+                    spec.name
+                );
             }
         }
     }

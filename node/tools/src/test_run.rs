@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::output::{clip, without_controls};
+use crate::output::{clip, floor_boundary, without_controls};
 
 /// The ExUnit formatter that a run loads beside the project.
 pub(crate) const FORMATTER: &str = include_str!("test_run/result_lines.exs");
@@ -30,7 +30,7 @@ pub struct TestReport {
     pub tests: Vec<TestResult>,
     /// What the compiler or Mix said, when something did not end as it should.
     pub diagnostics: String,
-    /// With one run: what the tests printed, the end left out when it is long.
+    /// With one run: what it wrote to standard output, in whole lines, the end left out when it is long.
     #[serde(default)]
     pub printed: String,
     /// Messages or tests were left out to keep within bounds.
@@ -93,6 +93,7 @@ pub(crate) struct RawRun {
     pub(crate) seed: u32,
     pub(crate) lines: String,
     pub(crate) output: String,
+    pub(crate) printed: String,
     pub(crate) succeeded: bool,
     pub(crate) timed_out: bool,
     pub(crate) duration_ms: u64,
@@ -107,16 +108,20 @@ impl TestReport {
             runs: Vec::new(),
             tests: Vec::new(),
             diagnostics: String::new(),
-            printed: String::new(),
+            printed: match runs {
+                [only] => whole_lines(&only.printed, PRINTED_BYTES_MAX),
+                _ => String::new(),
+            },
             truncated: false,
         };
-        if let [only] = runs {
-            report.printed = clip(without_controls(&only.output), PRINTED_BYTES_MAX);
-        }
         let mut tests: BTreeMap<(String, u32, String), TestResult> = BTreeMap::new();
         for (index, run) in runs.iter().enumerate() {
             // a line cut by a dying VM is no event
-            let events: Vec<EventLine> = run.lines.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+            let events: Vec<EventLine> = run
+                .lines
+                .lines()
+                .filter_map(|line| serde_json::from_str(line).ok())
+                .collect();
             let finished = events.iter().any(|event| event.event == "finished");
             let status = match (run.timed_out, finished, run.succeeded) {
                 (true, _, _) => RunStatus::TimedOut,
@@ -125,12 +130,22 @@ impl TestReport {
                 (false, true, false) => RunStatus::Failed,
             };
             report.compiled &= status != RunStatus::DidNotRun;
-            let broken = events.iter().find(|event| event.event == "module").and_then(|event| event.message.clone());
-            let explained = broken.or_else(|| matches!(status, RunStatus::DidNotRun | RunStatus::TimedOut).then(|| run.output.clone()));
+            let broken = events
+                .iter()
+                .find(|event| event.event == "module")
+                .and_then(|event| event.message.clone());
+            let explained = broken.or_else(|| {
+                matches!(status, RunStatus::DidNotRun | RunStatus::TimedOut)
+                    .then(|| run.output.clone())
+            });
             if let Some(text) = explained.filter(|_| report.diagnostics.is_empty()) {
                 report.diagnostics = clip(without_controls(&text), DIAGNOSTICS_BYTES_MAX);
             }
-            report.runs.push(TestRun { seed: run.seed, status, duration_ms: run.duration_ms });
+            report.runs.push(TestRun {
+                seed: run.seed,
+                status,
+                duration_ms: run.duration_ms,
+            });
             for event in events.into_iter().filter(|event| event.event == "test") {
                 add(&mut tests, event, index, runs.len());
             }
@@ -145,7 +160,7 @@ impl TestReport {
         !self.runs.is_empty() && self.runs.iter().all(|run| run.status == RunStatus::Passed)
     }
 
-    /// The report as JSON within the bounds of a tool's answer: messages give way first, then tests.
+    /// The report as JSON within the bounds of a tool's answer: messages give way first, then output and tests.
     pub(crate) fn into_json(mut self) -> String {
         for limit in [MESSAGE_BYTES_MAX, 300, 80, 0] {
             for test in &mut self.tests {
@@ -159,16 +174,35 @@ impl TestReport {
             self.truncated = true;
         }
         loop {
-            self.tests.truncate(self.tests.len() / 2);
+            if self.printed.is_empty() {
+                self.tests.truncate(self.tests.len() / 2);
+            } else {
+                self.printed = whole_lines(&self.printed, self.printed.len() / 2);
+            }
             let text = serde_json::to_string(&self).unwrap_or_default();
-            if text.len() <= REPORT_BYTES_MAX || self.tests.is_empty() {
+            if text.len() <= REPORT_BYTES_MAX || (self.tests.is_empty() && self.printed.is_empty())
+            {
                 return text;
             }
         }
     }
 }
 
-fn add(tests: &mut BTreeMap<(String, u32, String), TestResult>, event: EventLine, run: usize, runs: usize) {
+/// The beginning of a text, cut after a line.
+fn whole_lines(text: &str, limit: usize) -> String {
+    if text.len() <= limit {
+        return text.to_owned();
+    }
+    let head = &text[..floor_boundary(text, limit)];
+    head[..head.rfind('\n').map_or(0, |at| at + 1)].to_owned()
+}
+
+fn add(
+    tests: &mut BTreeMap<(String, u32, String), TestResult>,
+    event: EventLine,
+    run: usize,
+    runs: usize,
+) {
     let key = (event.module.clone(), event.line, event.name.clone());
     let test = tests.entry(key).or_insert_with(|| TestResult {
         module: event.module,
@@ -189,30 +223,60 @@ mod tests {
     use super::*;
 
     fn run(seed: u32, lines: &str, succeeded: bool) -> RawRun {
-        RawRun { seed, lines: lines.into(), output: "** (CompileError)".into(), succeeded, timed_out: false, duration_ms: 5 }
+        RawRun {
+            seed,
+            lines: lines.into(),
+            output: "** (CompileError)".into(),
+            printed: format!("{}tail", "line\n".repeat(20_000)),
+            succeeded,
+            timed_out: false,
+            duration_ms: 5,
+        }
     }
 
     #[test]
     fn joins_runs_by_test() {
         let one = "{\"event\":\"test\",\"module\":\"A\",\"name\":\"test x\",\"describe\":null,\"state\":\"passed\",\"message\":null,\"line\":3}\n{\"event\":\"finished\"}\n";
-        let two = one.replace("\"passed\",\"message\":null", "\"failed\",\"message\":\"boom\"");
-        let report = TestReport::new("test/a_test.exs", &[run(1, one, true), run(2, &two, false), run(3, "{\"event\":\"te", false)]);
+        let two = one.replace(
+            "\"passed\",\"message\":null",
+            "\"failed\",\"message\":\"boom\"",
+        );
+        let report = TestReport::new(
+            "test/a_test.exs",
+            &[
+                run(1, one, true),
+                run(2, &two, false),
+                run(3, "{\"event\":\"te", false),
+            ],
+        );
         assert_eq!(report.tests[0].states, ["passed", "failed", "missing"]);
         assert_eq!(report.tests[0].message.as_deref(), Some("boom"));
         let statuses: Vec<_> = report.runs.iter().map(|run| run.status).collect();
-        assert_eq!(statuses, [RunStatus::Passed, RunStatus::Failed, RunStatus::DidNotRun]);
-        assert!(!report.compiled && !report.passed() && report.diagnostics.contains("CompileError"));
+        assert_eq!(
+            statuses,
+            [RunStatus::Passed, RunStatus::Failed, RunStatus::DidNotRun]
+        );
+        assert!(
+            !report.compiled && !report.passed() && report.diagnostics.contains("CompileError")
+        );
     }
 
     #[test]
     fn stays_json_within_bounds() {
         let line = |n: usize| {
-            format!("{{\"event\":\"test\",\"module\":\"A\",\"name\":\"test {n} {}\",\"state\":\"failed\",\"message\":\"{}\",\"line\":{n}}}\n", "n".repeat(100), "m".repeat(4_000))
+            format!(
+                "{{\"event\":\"test\",\"module\":\"A\",\"name\":\"test {n} {}\",\"state\":\"failed\",\"message\":\"{}\",\"line\":{n}}}\n",
+                "n".repeat(100),
+                "m".repeat(4_000)
+            )
         };
         let lines: String = (0..1_000).map(line).collect();
         let text = TestReport::new("t", &[run(1, &lines, false)]).into_json();
         assert!(text.len() <= REPORT_BYTES_MAX);
         let report: TestReport = serde_json::from_str(&text).unwrap();
         assert!(report.truncated && report.tests.len() > 100);
+        let quiet = TestReport::new("t", &[run(1, "{\"event\":\"finished\"}\n", true)]).into_json();
+        let report: TestReport = serde_json::from_str(&quiet).unwrap();
+        assert!(report.printed.len() > 20_000 && report.printed.ends_with("line\n"));
     }
 }

@@ -29,23 +29,44 @@ impl Toolchain {
             .filter(|directory| directory.is_absolute())
             .chain(SYSTEM_PATH.iter().map(PathBuf::from))
             .collect();
-        let find = |name: &str| searched.iter().map(|directory| directory.join(name)).find(|path| is_program(path));
-        let found = Self { mix: find("mix"), elixir: find("elixir"), bubblewrap: find("bwrap"), ..Self::default() };
+        let find = |name: &str| {
+            searched
+                .iter()
+                .map(|directory| directory.join(name))
+                .find(|path| is_program(path))
+        };
+        let found = Self {
+            mix: find("mix"),
+            elixir: find("elixir"),
+            bubblewrap: find("bwrap"),
+            ..Self::default()
+        };
         let mut path: Vec<String> = Vec::new();
         let mut directories = Vec::new();
-        for program in [found.mix.clone(), found.elixir.clone(), find("erl")].into_iter().flatten() {
+        for program in [found.mix.clone(), found.elixir.clone(), find("erl")]
+            .into_iter()
+            .flatten()
+        {
             if let Some(directory) = program.parent().and_then(Path::to_str) {
                 path.push(directory.to_owned());
             }
             let real = program.canonicalize().unwrap_or_else(|_| program.clone());
-            directories.extend([installation(&program), installation(&real)].into_iter().flatten());
+            directories.extend(
+                [installation(&program), installation(&real)]
+                    .into_iter()
+                    .flatten(),
+            );
         }
         path.extend(SYSTEM_PATH.iter().map(ToString::to_string));
         let mut seen = std::collections::HashSet::new();
         path.retain(|entry| seen.insert(entry.clone()));
         directories.sort();
         directories.dedup();
-        Self { path: path.join(":"), directories, ..found }
+        Self {
+            path: path.join(":"),
+            directories,
+            ..found
+        }
     }
 
     pub(crate) fn mix(&self) -> Option<&Path> {
@@ -65,8 +86,14 @@ impl Toolchain {
     }
 
     /// Directories to lend, none of which holds the given ones: a home directory is never lent whole.
-    pub(crate) fn directories_apart_from<'t>(&'t self, kept: &'t [&'t Path]) -> impl Iterator<Item = &'t Path> {
-        self.directories.iter().map(PathBuf::as_path).filter(move |directory| !kept.iter().any(|kept| kept.starts_with(directory)))
+    pub(crate) fn directories_apart_from<'t>(
+        &'t self,
+        kept: &'t [&'t Path],
+    ) -> impl Iterator<Item = &'t Path> {
+        self.directories
+            .iter()
+            .map(PathBuf::as_path)
+            .filter(move |directory| !kept.iter().any(|kept| kept.starts_with(directory)))
     }
 }
 
@@ -81,11 +108,19 @@ fn installation(program: &Path) -> Option<PathBuf> {
     let directory = program.parent()?;
     let above = directory.parent()?;
     // "/opt" or "/home" as a whole is more than a toolchain
-    Some(if above.components().count() > 2 { above } else { directory }.to_owned())
+    Some(
+        if above.components().count() > 2 {
+            above
+        } else {
+            directory
+        }
+        .to_owned(),
+    )
 }
 
 fn is_program(path: &Path) -> bool {
-    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    path.metadata()
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(test)]

@@ -14,13 +14,23 @@ impl Trail {
     }
 
     /// Records an allowed operation with a remark, such as the sandbox tier of a command.
-    pub(crate) fn allowed_with(&mut self, operation: &str, path: &str, reason: String, size_bytes: u64) {
+    pub(crate) fn allowed_with(
+        &mut self,
+        operation: &str,
+        path: &str,
+        reason: String,
+        size_bytes: u64,
+    ) {
         self.push(operation, path, "allowed", reason, size_bytes);
     }
 
     /// Records an operation that ended in an error: denied when the boundary refused it.
     pub(crate) fn refused(&mut self, operation: &str, path: &str, error: &Error) {
-        let decision = if error.status() == ToolStatus::Denied { "denied" } else { "allowed" };
+        let decision = if error.status() == ToolStatus::Denied {
+            "denied"
+        } else {
+            "allowed"
+        };
         self.push(operation, path, decision, error.to_string(), 0);
     }
 
@@ -28,7 +38,14 @@ impl Trail {
         self.records
     }
 
-    fn push(&mut self, operation: &str, path: &str, decision: &str, reason: String, size_bytes: u64) {
+    fn push(
+        &mut self,
+        operation: &str,
+        path: &str,
+        decision: &str,
+        reason: String,
+        size_bytes: u64,
+    ) {
         self.records.push(AccessRecord {
             operation: operation.to_owned(),
             path: path.to_owned(),

@@ -19,7 +19,15 @@ pub(crate) const WALK_ENTRIES_MAX: usize = 200_000;
 /// Deepest directory nesting a walk enters.
 const WALK_DEPTH_MAX: usize = 64;
 /// Directories a walk does not enter by itself.
-const SKIPPED: [&str; 7] = [".git", "_build", "deps", "node_modules", ".elixir_ls", ".lexical", ".expert"];
+const SKIPPED: [&str; 7] = [
+    ".git",
+    "_build",
+    "deps",
+    "node_modules",
+    ".elixir_ls",
+    ".lexical",
+    ".expert",
+];
 
 /// What a walk found.
 #[derive(Debug, Default)]
@@ -44,7 +52,13 @@ pub(crate) enum Scope {
 /// Lists the regular files beneath `start`.
 pub(crate) fn walk(root: &Root, start: &WorkspacePath, scope: Scope) -> Result<Walk> {
     let mut found = Walk::default();
-    let mut walker = Walker { root, scope, seen: 0, ignores: Vec::new(), found: &mut found };
+    let mut walker = Walker {
+        root,
+        scope,
+        seen: 0,
+        ignores: Vec::new(),
+        found: &mut found,
+    };
     if scope == Scope::Sources {
         walker.load_parent_ignores(start);
     }
@@ -69,7 +83,11 @@ impl Walker<'_> {
         }
         let handle = match self.root.open_directory(directory) {
             // a directory below the start may be closed to us or vanish; the rest is still worth listing
-            Err(Error::Unreadable { .. } | Error::Missing { .. } | Error::Escape { .. }) if depth > 0 => return Ok(()),
+            Err(Error::Unreadable { .. } | Error::Missing { .. } | Error::Escape { .. })
+                if depth > 0 =>
+            {
+                return Ok(());
+            }
             other => other?,
         };
         let loaded = self.scope == Scope::Sources && self.load_ignore(directory);
@@ -81,7 +99,9 @@ impl Walker<'_> {
                 self.found.truncated = true;
                 break;
             }
-            let Some(name) = name_of(entry.file_name()) else { continue };
+            let Some(name) = name_of(entry.file_name()) else {
+                continue;
+            };
             let path = directory.child(name);
             let kind = match entry.file_type() {
                 FileType::Unknown => self.root.kind(&path).unwrap_or(FileType::Unknown),
@@ -116,7 +136,10 @@ impl Walker<'_> {
     fn lists(&self, name: &str, path: &WorkspacePath) -> bool {
         match self.scope {
             // our own temporaries after a crash are nobody's source
-            Scope::Sources => !(name.starts_with(".aiex-") && name.ends_with(".tmp")) && !self.is_ignored(path, false),
+            Scope::Sources => {
+                let leftover = name.starts_with(".aiex-") && name.ends_with(".tmp");
+                !(leftover || self.is_ignored(path, false))
+            }
             Scope::AllBut(names) => !names.contains(&name),
         }
     }
@@ -145,7 +168,9 @@ impl Walker<'_> {
 
     fn load_ignore(&mut self, directory: &WorkspacePath) -> bool {
         // unreadable or odd ignore files hide nothing
-        let Ok(file) = self.root.read_text(&directory.child(".gitignore")) else { return false };
+        let Ok(file) = self.root.read_text(&directory.child(".gitignore")) else {
+            return false;
+        };
         let mut builder = GitignoreBuilder::new(directory.as_str());
         for line in file.content.lines() {
             builder.add_line(None, line).ok();
@@ -162,7 +187,9 @@ impl Walker<'_> {
 
 /// Names that are not UTF-8 cannot be asked for by a tool and are left out.
 fn name_of(name: &CStr) -> Option<&str> {
-    name.to_str().ok().filter(|name| !matches!(*name, "." | ".."))
+    name.to_str()
+        .ok()
+        .filter(|name| !matches!(*name, "." | ".."))
 }
 
 #[cfg(test)]
@@ -171,7 +198,12 @@ mod tests {
 
     fn listed(root: &Root, start: &str) -> Vec<String> {
         let start = WorkspacePath::parse(start).unwrap();
-        walk(root, &start, Scope::Sources).unwrap().files.iter().map(ToString::to_string).collect()
+        walk(root, &start, Scope::Sources)
+            .unwrap()
+            .files
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]
@@ -194,7 +226,10 @@ mod tests {
         put(".git/config", "");
         std::os::unix::fs::symlink("/etc", place.path().join("etc")).unwrap();
         let root = Root::open(place.path(), true).unwrap();
-        assert_eq!(listed(&root, "."), [".gitignore", "keep.log", "lib/.gitignore", "lib/a.ex"]);
+        assert_eq!(
+            listed(&root, "."),
+            [".gitignore", "keep.log", "lib/.gitignore", "lib/a.ex"]
+        );
         assert_eq!(listed(&root, "deps/dep"), ["deps/dep/lib/d.ex"]);
         assert_eq!(listed(&root, "lib"), ["lib/.gitignore", "lib/a.ex"]);
     }

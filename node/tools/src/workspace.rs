@@ -49,17 +49,27 @@ impl Workspace {
         if text.starts_with('/') {
             for root in &self.outside {
                 // compared name by name, so that /data-evil is not taken for /data
-                let Ok(rest) = Path::new(text).strip_prefix(root.location()) else { continue };
+                let Ok(rest) = Path::new(text).strip_prefix(root.location()) else {
+                    continue;
+                };
                 let Some(rest) = rest.to_str() else { continue };
                 let path = match rest {
                     "" => WorkspacePath::root(),
                     rest => WorkspacePath::parse_beneath(rest)?,
                 };
-                return Ok(Place { root, path, shown: text.to_owned() });
+                return Ok(Place {
+                    root,
+                    path,
+                    shown: text.to_owned(),
+                });
             }
         }
         let path = WorkspacePath::parse(text)?;
-        Ok(Place { root: &self.project, shown: path.to_string(), path })
+        Ok(Place {
+            root: &self.project,
+            shown: path.to_string(),
+            path,
+        })
     }
 }
 
@@ -67,7 +77,9 @@ impl Place<'_> {
     /// Puts the shown path into an error that knows only the path beneath its root.
     pub(crate) fn check_writable(&self) -> Result<()> {
         match self.root.check_writable(&self.path) {
-            Err(Error::ReadOnly { .. }) => Err(Error::ReadOnly { path: self.shown.clone() }),
+            Err(Error::ReadOnly { .. }) => Err(Error::ReadOnly {
+                path: self.shown.clone(),
+            }),
             other => other,
         }
     }
@@ -82,16 +94,31 @@ mod tests {
         let project = tempfile::tempdir().unwrap();
         let allowed = tempfile::tempdir().unwrap();
         std::fs::write(allowed.path().join("guide.md"), "text").unwrap();
-        let outside = [OutsideDirectory { path: allowed.path().to_owned(), writable: false }];
+        let outside = [OutsideDirectory {
+            path: allowed.path().to_owned(),
+            writable: false,
+        }];
         let workspace = Workspace::open(project.path(), &outside).unwrap();
         let base = allowed.path().canonicalize().unwrap();
         let at = |name: &str| format!("{}{name}", base.display());
 
         let place = workspace.place(&at("/guide.md")).unwrap();
         assert_eq!(place.root.read_text(&place.path).unwrap().content, "text");
-        assert!(matches!(place.check_writable(), Err(Error::ReadOnly { .. })));
-        assert!(matches!(workspace.place(&at("-evil/guide.md")), Err(Error::PathRefused { .. })));
-        assert!(matches!(workspace.place(&at("/../x")), Err(Error::PathRefused { .. })));
-        assert!(matches!(workspace.place("/etc/passwd"), Err(Error::PathRefused { .. })));
+        assert!(matches!(
+            place.check_writable(),
+            Err(Error::ReadOnly { .. })
+        ));
+        assert!(matches!(
+            workspace.place(&at("-evil/guide.md")),
+            Err(Error::PathRefused { .. })
+        ));
+        assert!(matches!(
+            workspace.place(&at("/../x")),
+            Err(Error::PathRefused { .. })
+        ));
+        assert!(matches!(
+            workspace.place("/etc/passwd"),
+            Err(Error::PathRefused { .. })
+        ));
     }
 }

@@ -46,7 +46,10 @@ pub fn parse_patch(text: &str) -> Result<Vec<FileEdit>, Error> {
         ));
     };
     if edits.is_empty() {
-        return Err(edit_error("the patch names no file".to_owned(), "name the files to change"));
+        return Err(edit_error(
+            "the patch names no file".to_owned(),
+            "name the files to change",
+        ));
     }
     Ok(edits)
 }

@@ -21,26 +21,50 @@ pub(super) fn pair(source: &Source<'_>, pair: &Replacement) -> Result<Splice, Pr
     let new = source.with_ending(&pair.new);
     let starts = occurrences(source.text, &old);
     match starts[..] {
-        [start] => return Ok(Splice { range: start..start + old.len(), text: new, grade: Grade::Exact }),
+        [start] => {
+            return Ok(Splice {
+                range: start..start + old.len(),
+                text: new,
+                grade: Grade::Exact,
+            });
+        }
         [] => {}
         _ => {
             return Err(Problem::Ambiguous {
-                lines: starts.iter().map(|start| source.line_number(*start)).collect(),
+                lines: starts
+                    .iter()
+                    .map(|start| source.line_number(*start))
+                    .collect(),
                 grade: Grade::Exact,
             });
         }
     }
     let lines = as_hunk_lines(&pair.old, &pair.new);
-    place_lines(source, &Hunk { lines, ..Hunk::default() }, &GRADES[1..])
+    place_lines(
+        source,
+        &Hunk {
+            lines,
+            ..Hunk::default()
+        },
+        &GRADES[1..],
+    )
 }
 
 /// Places a hunk of a patch.
 pub(super) fn hunk(source: &Source<'_>, hunk: &Hunk) -> Result<Splice, Problem> {
-    if hunk.lines.iter().all(|line| matches!(line, HunkLine::Added(_))) {
+    if hunk
+        .lines
+        .iter()
+        .all(|line| matches!(line, HunkLine::Added(_)))
+    {
         // nothing in the file proves the place: only an empty file has just one
         if source.text.is_empty() {
             let added: Vec<&str> = hunk.lines.iter().map(new_text).collect();
-            return Ok(Splice { range: 0..0, text: added.join("\n") + "\n", grade: Grade::Exact });
+            return Ok(Splice {
+                range: 0..0,
+                text: added.join("\n") + "\n",
+                grade: Grade::Exact,
+            });
         }
         return Err(Problem::NoContext);
     }
@@ -66,12 +90,31 @@ fn occurrences(text: &str, wanted: &str) -> Vec<usize> {
 fn as_hunk_lines(old: &str, new: &str) -> Vec<HunkLine> {
     let (old, new) = (lines_of(old), lines_of(new));
     let head = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
-    let tail = old[head..].iter().rev().zip(new[head..].iter().rev()).take_while(|(a, b)| a == b).count();
+    let tail = old[head..]
+        .iter()
+        .rev()
+        .zip(new[head..].iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
     let own = |line: &&str| (*line).to_owned();
-    old[..head].iter().map(|line| HunkLine::Context(own(line)))
-        .chain(old[head..old.len() - tail].iter().map(|line| HunkLine::Removed(own(line))))
-        .chain(new[head..new.len() - tail].iter().map(|line| HunkLine::Added(own(line))))
-        .chain(old[old.len() - tail..].iter().map(|line| HunkLine::Context(own(line))))
+    old[..head]
+        .iter()
+        .map(|line| HunkLine::Context(own(line)))
+        .chain(
+            old[head..old.len() - tail]
+                .iter()
+                .map(|line| HunkLine::Removed(own(line))),
+        )
+        .chain(
+            new[head..new.len() - tail]
+                .iter()
+                .map(|line| HunkLine::Added(own(line))),
+        )
+        .chain(
+            old[old.len() - tail..]
+                .iter()
+                .map(|line| HunkLine::Context(own(line))),
+        )
         .collect()
 }
 
@@ -96,17 +139,26 @@ fn place_lines(source: &Source<'_>, hunk: &Hunk, grades: &[Grade]) -> Result<Spl
         })?;
         return Ok(splice(source, hunk, start, &old, *grade));
     }
-    Err(Problem::NotFound { old: old.iter().map(|line| (*line).to_owned()).collect() })
+    Err(Problem::NotFound {
+        old: old.iter().map(|line| (*line).to_owned()).collect(),
+    })
 }
 
 fn matches(source: &Source<'_>, old: &[&str], grade: Grade) -> Vec<usize> {
-    let Some(last) = source.line_count().checked_sub(old.len()) else { return Vec::new() };
+    let Some(last) = source.line_count().checked_sub(old.len()) else {
+        return Vec::new();
+    };
     (0..=last)
         .filter(|start| {
-            let window = old.iter().enumerate().map(|(index, old)| (source.line(start + index), *old));
+            let window = old
+                .iter()
+                .enumerate()
+                .map(|(index, old)| (source.line(start + index), *old));
             match grade {
                 Grade::Exact => window.into_iter().all(|(file, old)| file == old),
-                Grade::TrailingWhitespace => window.into_iter().all(|(file, old)| file.trim_end() == old.trim_end()),
+                Grade::TrailingWhitespace => window
+                    .into_iter()
+                    .all(|(file, old)| file.trim_end() == old.trim_end()),
                 _ => Shift::of(window).is_some(),
             }
         })
@@ -115,25 +167,43 @@ fn matches(source: &Source<'_>, old: &[&str], grade: Grade) -> Vec<usize> {
 
 /// Picks the only match, or the only one that the patch's own words point at.
 fn choose(source: &Source<'_>, hunk: &Hunk, starts: &[usize], length: usize) -> Option<usize> {
-    let only = |kept: Vec<usize>| if let [start] = kept[..] { Some(start) } else { None };
+    let only = |kept: Vec<usize>| {
+        if let [start] = kept[..] {
+            Some(start)
+        } else {
+            None
+        }
+    };
     if let [start] = starts {
         return Some(*start);
     }
     if hunk.at_end {
-        return only(starts.iter().copied().filter(|start| start + length == source.line_count()).collect());
+        return only(
+            starts
+                .iter()
+                .copied()
+                .filter(|start| start + length == source.line_count())
+                .collect(),
+        );
     }
     if let Some(line) = hunk.line {
         return starts.iter().copied().find(|start| start + 1 == line);
     }
     let anchor = hunk.anchor.as_deref()?.trim();
-    let anchors: Vec<usize> = (0..source.line_count()).filter(|index| source.line(*index).trim() == anchor).collect();
+    let anchors: Vec<usize> = (0..source.line_count())
+        .filter(|index| source.line(*index).trim() == anchor)
+        .collect();
     let anchor = only(anchors)?;
     starts.iter().copied().find(|start| *start >= anchor)
 }
 
 fn splice(source: &Source<'_>, hunk: &Hunk, start: usize, old: &[&str], grade: Grade) -> Splice {
     let shift = match grade {
-        Grade::Indentation => Shift::of(old.iter().enumerate().map(|(index, old)| (source.line(start + index), *old))),
+        Grade::Indentation => Shift::of(
+            old.iter()
+                .enumerate()
+                .map(|(index, old)| (source.line(start + index), *old)),
+        ),
         _ => None,
     };
     let mut at = start;
@@ -146,16 +216,28 @@ fn splice(source: &Source<'_>, hunk: &Hunk, start: usize, old: &[&str], grade: G
                 at += 1;
             }
             HunkLine::Removed(_) => at += 1,
-            HunkLine::Added(text) => lines.push(shift.as_ref().map_or_else(|| text.clone(), |shift| shift.apply(text))),
+            HunkLine::Added(text) => lines.push(
+                shift
+                    .as_ref()
+                    .map_or_else(|| text.clone(), |shift| shift.apply(text)),
+            ),
         }
     }
     let last = start + old.len() - 1;
     let first_byte = source.line_range(start).start;
     if lines.is_empty() {
         let end = source.next_start(last);
-        return Splice { range: first_byte..end, text: String::new(), grade };
+        return Splice {
+            range: first_byte..end,
+            text: String::new(),
+            grade,
+        };
     }
-    Splice { range: first_byte..source.line_range(last).end, text: lines.join(source.ending), grade }
+    Splice {
+        range: first_byte..source.line_range(last).end,
+        text: lines.join(source.ending),
+        grade,
+    }
 }
 
 fn old_text(line: &HunkLine) -> Option<&str> {
@@ -211,7 +293,10 @@ impl Shift {
         }
         match self {
             Self::In(more) => format!("{more}{line}"),
-            Self::Out(less) => line.strip_prefix(less.as_str()).unwrap_or_else(|| line.trim_start()).to_owned(),
+            Self::Out(less) => line
+                .strip_prefix(less.as_str())
+                .unwrap_or_else(|| line.trim_start())
+                .to_owned(),
         }
     }
 }

@@ -23,7 +23,11 @@ pub(super) enum Problem {
 
 impl Problem {
     pub(super) fn into_error(self, source: &Source<'_>, index: usize, count: usize) -> Error {
-        let which = if count == 1 { "the edit".to_owned() } else { format!("edit {} of {count}", index + 1) };
+        let which = if count == 1 {
+            "the edit".to_owned()
+        } else {
+            format!("edit {} of {count}", index + 1)
+        };
         match self {
             Self::EmptyOld => edit_error(
                 format!("{which} has an empty `old`"),
@@ -36,7 +40,11 @@ impl Problem {
             Self::Ambiguous { lines, grade } => {
                 let numbers: Vec<String> = lines.iter().map(ToString::to_string).collect();
                 edit_error(
-                    format!("{which} matches {} places ({grade}), at lines {}", lines.len(), numbers.join(", ")),
+                    format!(
+                        "{which} matches {} places ({grade}), at lines {}",
+                        lines.len(),
+                        numbers.join(", ")
+                    ),
                     "include more surrounding lines so that the old text stands in one place only",
                 )
             }
@@ -60,7 +68,10 @@ fn explain(source: &Source<'_>, old: &[String]) -> String {
         return " No line of it is in the file.".to_owned();
     };
     let mut text = String::new();
-    let differing = old.iter().enumerate().find(|(index, old)| source.line(best.start + index).trim_end() != old.trim_end());
+    let differing = old
+        .iter()
+        .enumerate()
+        .find(|(index, old)| source.line(best.start + index).trim_end() != old.trim_end());
     if let Some((index, old)) = differing {
         text.push_str(&format!(
             " Closest place: line {}. First differing line {}:\n  file: {}\n  old:  {}",
@@ -105,7 +116,11 @@ fn candidates(source: &Source<'_>, old: &[String]) -> Vec<Candidate> {
         })
         .collect();
     found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.start.cmp(&b.1.start)));
-    found.into_iter().take(CANDIDATES_MAX).map(|(_, candidate)| candidate).collect()
+    found
+        .into_iter()
+        .take(CANDIDATES_MAX)
+        .map(|(_, candidate)| candidate)
+        .collect()
 }
 
 /// Definition heads are worth a closer look wherever they stand.
@@ -116,7 +131,9 @@ fn old_is_alone(old: &str) -> bool {
 /// Share of words two lines have in common, 0 to 1.
 fn likeness(a: &str, b: &str) -> f32 {
     fn words(line: &str) -> Vec<&str> {
-        line.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect()
+        line.split(|c: char| !c.is_alphanumeric() && c != '_')
+            .filter(|word| !word.is_empty())
+            .collect()
     }
     let (a, b) = (words(a), words(b));
     if a.is_empty() || b.is_empty() {
@@ -130,5 +147,9 @@ fn likeness(a: &str, b: &str) -> f32 {
 
 fn shown(line: &str) -> String {
     let text: String = line.chars().take(LINE_CHARS_MAX).collect();
-    if text.is_empty() { "(an empty line)".to_owned() } else { text }
+    if text.is_empty() {
+        "(an empty line)".to_owned()
+    } else {
+        text
+    }
 }

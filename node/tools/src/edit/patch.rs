@@ -9,7 +9,13 @@ const HINT: &str = "use `*** Update File:`, `*** Add File:` or `*** Delete File:
 pub(super) fn parse(text: &str) -> Result<Vec<FileEdit>, Error> {
     let mut edits: Vec<FileEdit> = Vec::new();
     let mut ended = false;
-    for (index, line) in text.trim_start().split_inclusive('\n').map(bare).enumerate().skip(1) {
+    for (index, line) in text
+        .trim_start()
+        .split_inclusive('\n')
+        .map(bare)
+        .enumerate()
+        .skip(1)
+    {
         if ended {
             if line.trim().is_empty() {
                 continue;
@@ -19,12 +25,17 @@ pub(super) fn parse(text: &str) -> Result<Vec<FileEdit>, Error> {
         if let Some(section) = line.strip_prefix("*** ") {
             ended = open_section(&mut edits, section, index)?;
         } else {
-            let Some(edit) = edits.last_mut() else { return Err(bad(index, "a line before any file section")) };
+            let Some(edit) = edits.last_mut() else {
+                return Err(bad(index, "a line before any file section"));
+            };
             add_line(edit, line, index)?;
         }
     }
     if !ended {
-        return Err(edit_error("the patch has no `*** End Patch`; it may be cut".to_owned(), HINT));
+        return Err(edit_error(
+            "the patch has no `*** End Patch`; it may be cut".to_owned(),
+            HINT,
+        ));
     }
     for edit in &mut edits {
         finish(edit)?;
@@ -33,7 +44,12 @@ pub(super) fn parse(text: &str) -> Result<Vec<FileEdit>, Error> {
 }
 
 fn open_section(edits: &mut Vec<FileEdit>, section: &str, index: usize) -> Result<bool, Error> {
-    let mut open = |path: &str, kind| edits.push(FileEdit { path: path.trim().to_owned(), kind });
+    let mut open = |path: &str, kind| {
+        edits.push(FileEdit {
+            path: path.trim().to_owned(),
+            kind,
+        });
+    };
     if section.trim_end() == "End Patch" {
         return Ok(true);
     } else if let Some(path) = section.strip_prefix("Update File:") {
@@ -52,7 +68,10 @@ fn open_section(edits: &mut Vec<FileEdit>, section: &str, index: usize) -> Resul
             _ => return Err(bad(index, "`*** End of File` outside a hunk")),
         }
     } else if section.starts_with("Move to:") {
-        return Err(bad(index, "moving is not supported; delete the file and add the other"));
+        return Err(bad(
+            index,
+            "moving is not supported; delete the file and add the other",
+        ));
     } else {
         return Err(bad(index, "an unknown section"));
     }
@@ -75,13 +94,17 @@ fn add_line(edit: &mut FileEdit, line: &str, index: usize) -> Result<(), Error> 
             if let Some(anchor) = line.strip_prefix("@@") {
                 let anchor = anchor.trim();
                 let anchor = (!anchor.is_empty()).then(|| anchor.to_owned());
-                hunks.push(Hunk { anchor, ..Hunk::default() });
+                hunks.push(Hunk {
+                    anchor,
+                    ..Hunk::default()
+                });
                 return Ok(());
             }
             if hunks.is_empty() {
                 hunks.push(Hunk::default());
             }
-            let line = hunk_line(line).ok_or_else(|| bad(index, "a hunk line begins with none of ` `, `+`, `-`"))?;
+            let line = hunk_line(line)
+                .ok_or_else(|| bad(index, "a hunk line begins with none of ` `, `+`, `-`"))?;
             if let Some(hunk) = hunks.last_mut() {
                 hunk.lines.push(line);
             }
@@ -110,7 +133,10 @@ fn finish(edit: &mut FileEdit) -> Result<(), Error> {
     if let FileEditKind::Update(hunks) = &mut edit.kind {
         hunks.retain(|hunk| !hunk.lines.is_empty());
         if hunks.is_empty() {
-            return Err(edit_error(format!("the section of `{}` has no hunk", edit.path), HINT));
+            return Err(edit_error(
+                format!("the section of `{}` has no hunk", edit.path),
+                HINT,
+            ));
         }
     }
     Ok(())

@@ -21,7 +21,11 @@ impl<'t> Source<'t> {
             start += line.len();
         }
         let ending = if crlf * 2 > lines.len() { "\r\n" } else { "\n" };
-        Self { text, lines, ending }
+        Self {
+            text,
+            lines,
+            ending,
+        }
     }
 
     pub(super) fn line_count(&self) -> usize {
@@ -30,22 +34,31 @@ impl<'t> Source<'t> {
 
     /// A line without its ending; empty past the end.
     pub(super) fn line(&self, index: usize) -> &'t str {
-        self.lines.get(index).map_or("", |range| &self.text[range.clone()])
+        self.lines
+            .get(index)
+            .map_or("", |range| &self.text[range.clone()])
     }
 
     /// Where a line's bare text lies.
     pub(super) fn line_range(&self, index: usize) -> Range<usize> {
-        self.lines.get(index).cloned().unwrap_or(self.text.len()..self.text.len())
+        self.lines
+            .get(index)
+            .cloned()
+            .unwrap_or(self.text.len()..self.text.len())
     }
 
     /// Where the line after `index` begins.
     pub(super) fn next_start(&self, index: usize) -> usize {
-        self.lines.get(index + 1).map_or(self.text.len(), |range| range.start)
+        self.lines
+            .get(index + 1)
+            .map_or(self.text.len(), |range| range.start)
     }
 
     /// The number, from 1, of the line that holds a byte offset.
     pub(super) fn line_number(&self, offset: usize) -> usize {
-        self.lines.partition_point(|range| range.start <= offset).max(1)
+        self.lines
+            .partition_point(|range| range.start <= offset)
+            .max(1)
     }
 
     /// Gives a text this file's line endings, unless it brings carriage returns of its own.

@@ -12,9 +12,17 @@ pub(super) fn parse(text: &str) -> Result<Vec<FileEdit>, Error> {
     let mut index = 0;
     while index < lines.len() {
         let line = lines[index];
-        let header = line.strip_prefix("--- ").zip(lines.get(index + 1).and_then(|next| next.strip_prefix("+++ ")));
+        let header = line.strip_prefix("--- ").zip(
+            lines
+                .get(index + 1)
+                .and_then(|next| next.strip_prefix("+++ ")),
+        );
         if let Some((old, new)) = header {
-            files.push(Section { old: file_name(old), new: file_name(new), hunks: Vec::new() });
+            files.push(Section {
+                old: file_name(old),
+                new: file_name(new),
+                hunks: Vec::new(),
+            });
             index += 2;
             continue;
         }
@@ -23,14 +31,20 @@ pub(super) fn parse(text: &str) -> Result<Vec<FileEdit>, Error> {
                 files.push(Section::default());
             }
             if let Some(file) = files.last_mut() {
-                file.hunks.push(Hunk { line: first_line(rest), ..Hunk::default() });
+                file.hunks.push(Hunk {
+                    line: first_line(rest),
+                    ..Hunk::default()
+                });
             }
         } else if let Some(hunk) = files.last_mut().and_then(|file| file.hunks.last_mut()) {
             // "\ No newline at end of file" speaks of the line before; a new section's `diff`/`index` lines end the hunk
             if !line.starts_with('\\') && !is_preamble(line) {
                 let read = hunk_line(line).ok_or_else(|| {
                     edit_error(
-                        format!("line {} of the diff begins with none of ` `, `+`, `-`", index + 1),
+                        format!(
+                            "line {} of the diff begins with none of ` `, `+`, `-`",
+                            index + 1
+                        ),
                         "every line of a hunk carries its mark",
                     )
                 })?;
@@ -71,20 +85,38 @@ impl Section {
         } else {
             FileEditKind::Update(self.hunks)
         };
-        let path = if kind == FileEditKind::Delete { self.old } else { self.new };
-        Ok(FileEdit { path: path.unwrap_or_default(), kind })
+        let path = if kind == FileEditKind::Delete {
+            self.old
+        } else {
+            self.new
+        };
+        Ok(FileEdit {
+            path: path.unwrap_or_default(),
+            kind,
+        })
     }
 }
 
 fn added(hunks: &[Hunk]) -> String {
     let lines = hunks.iter().flat_map(|hunk| &hunk.lines);
-    lines.filter_map(|line| if let HunkLine::Added(text) = line { Some(format!("{text}\n")) } else { None }).collect()
+    lines
+        .filter_map(|line| {
+            if let HunkLine::Added(text) = line {
+                Some(format!("{text}\n"))
+            } else {
+                None
+            }
+        })
+        .collect()
 }
 
 /// The name without `a/`, `b/` and a trailing time stamp.
 fn file_name(text: &str) -> Option<String> {
     let name = text.split('\t').next().unwrap_or(text).trim();
-    let name = name.strip_prefix("a/").or_else(|| name.strip_prefix("b/")).unwrap_or(name);
+    let name = name
+        .strip_prefix("a/")
+        .or_else(|| name.strip_prefix("b/"))
+        .unwrap_or(name);
     Some(name.to_owned())
 }
 
@@ -94,7 +126,13 @@ fn first_line(header: &str) -> Option<usize> {
 }
 
 fn is_preamble(line: &str) -> bool {
-    ["diff --git ", "index ", "new file mode ", "deleted file mode ", "similarity index "]
-        .iter()
-        .any(|start| line.starts_with(start))
+    [
+        "diff --git ",
+        "index ",
+        "new file mode ",
+        "deleted file mode ",
+        "similarity index ",
+    ]
+    .iter()
+    .any(|start| line.starts_with(start))
 }

@@ -23,6 +23,12 @@ impl Answer {
         changes: Vec<FileChange>,
         verdict: Option<Verdict>,
     ) -> ToolOutcome {
-        ToolOutcome { status, output: bounded(output), accesses: trail.into_records(), changes, verdict }
+        ToolOutcome {
+            status,
+            output: bounded(output),
+            accesses: trail.into_records(),
+            changes,
+            verdict,
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! The tools that run programs: `run_command`, `verify`, `run_tests`.
 
 mod copy;
+mod effects;
 mod jobs;
 mod tests_run;
 mod verification;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Executor, answer::Answer};
@@ -16,8 +17,11 @@ use crate::{
     ledger::{CallKey, Intent},
     lock::Lock,
     path::WorkspacePath,
+    sandbox::Finished,
     trail::Trail,
 };
+use effects::Snapshot;
+use jobs::Start;
 
 /// Time a command gets unless the call says otherwise.
 const COMMAND_DEFAULT: Duration = Duration::from_secs(120);
@@ -37,7 +41,9 @@ impl Executor {
         };
         // both are read-only for the project: an interrupted one simply runs again, no intent needed
         Ok(match outcome {
-            Ok((status, output, verdict)) => Answer::with(status, output, trail, Vec::new(), verdict),
+            Ok((status, output, verdict)) => {
+                Answer::with(status, output, trail, Vec::new(), verdict)
+            }
             Err(error) => Answer::error(&error, trail),
         })
     }
@@ -57,21 +63,27 @@ impl Executor {
             Ok(checked) => checked,
             Err(error) => return Ok(Answer::error(&error, trail)),
         };
-        let repeatable = wanted.argv[0] == "mix" && wanted.argv.get(1).is_some_and(|task| REPEATABLE_TASKS.contains(&task.as_str()));
+        let repeatable = wanted.argv[0] == "mix"
+            && wanted
+                .argv
+                .get(1)
+                .is_some_and(|task| REPEATABLE_TASKS.contains(&task.as_str()));
         self.ledger.intend(key, &Intent::Command { repeatable })?;
-        let environment = mix_environment(&wanted);
-        let finished = Lock::wait(&self.build_lock(&environment)).and_then(|_lock| {
-            let limit = self.config.policy.command_limit(wanted.timeout_ms, COMMAND_DEFAULT);
-            let mut job = self.project_job(&WorkspacePath::root(), program, &wanted.argv[1..], &environment, limit)?;
-            job.env.extend(wanted.env.clone());
-            self.sandbox().run(&job)
-        });
+        let before = Snapshot::take(self.workspace.project());
+        let finished = self.run_checked(&wanted, &program);
         Ok(match finished {
             Ok(finished) => {
-                let output = finished.combined();
-                trail.allowed_with("execute", &line, self.tier_note(), output.len() as u64);
-                let status = if finished.succeeded() { ToolStatus::Ok } else { ToolStatus::Failed };
-                Answer::with(status, format!("{}\n{output}", finished.end()), trail, Vec::new(), None)
+                let text = finished.combined();
+                trail.allowed_with("execute", &line, self.tier_note(), text.len() as u64);
+                let effects = before.compare(self.workspace.project());
+                effects.record(&mut trail);
+                let output = format!("{}\n{}{text}", finished.end(), effects.summary());
+                let status = if finished.succeeded() {
+                    ToolStatus::Ok
+                } else {
+                    ToolStatus::Failed
+                };
+                Answer::with(status, output, trail, effects.changes, None)
             }
             Err(error) => {
                 trail.refused("execute", &line, &error);
@@ -80,28 +92,65 @@ impl Executor {
         })
     }
 
+    fn run_checked(&self, wanted: &RunCommand, program: &Path) -> Result<Finished> {
+        let environment = mix_environment(wanted);
+        let _build = Lock::wait(&self.build_lock(&environment))?;
+        let start = Start {
+            program,
+            words: &wanted.argv[1..],
+            environment: &environment,
+            limit: self
+                .config
+                .policy
+                .command_limit(wanted.timeout_ms, COMMAND_DEFAULT),
+        };
+        let mut job = self.project_job(&WorkspacePath::root(), &start)?;
+        job.env.extend(wanted.env.clone());
+        self.sandbox().run(&job)
+    }
+
     /// Gives the program to start, or says why not.
     fn check_command(&self, wanted: &RunCommand) -> Result<PathBuf> {
-        let wrong = |reason: &str| Error::Arguments { tool: "run_command".into(), reason: reason.into() };
-        let Some(name) = wanted.argv.first() else { return Err(wrong("`argv` is empty")) };
+        let wrong = |reason: &str| Error::Arguments {
+            tool: "run_command".into(),
+            reason: reason.into(),
+        };
+        let Some(name) = wanted.argv.first() else {
+            return Err(wrong("`argv` is empty"));
+        };
         let bytes: usize = wanted.argv.iter().map(String::len).sum();
         if wanted.argv.len() > ARGV_WORDS_MAX || bytes > ARGV_BYTES_MAX {
             return Err(wrong("`argv` is too long"));
         }
         let words = wanted.argv.iter().chain(wanted.env.values());
-        if words.chain(wanted.env.keys()).any(|word| word.contains('\0')) {
+        if words
+            .chain(wanted.env.keys())
+            .any(|word| word.contains('\0'))
+        {
             return Err(wrong("a word contains a NUL byte"));
         }
         if name.contains('/') || !self.config.policy.allows_program(name) {
-            return Err(Error::ProgramRefused { program: name.clone() });
+            return Err(Error::ProgramRefused {
+                program: name.clone(),
+            });
         }
-        if let Some(name) = wanted.env.keys().find(|name| !self.config.policy.allows_environment(name)) {
+        if let Some(name) = wanted
+            .env
+            .keys()
+            .find(|name| !self.config.policy.allows_environment(name))
+        {
             return Err(Error::EnvironmentRefused { name: name.clone() });
         }
-        let missing = || Error::ProgramMissing { program: name.clone() };
+        let missing = || Error::ProgramMissing {
+            program: name.clone(),
+        };
         match name.as_str() {
             "mix" => self.toolchain().mix().map(Into::into).ok_or_else(missing),
-            "elixir" => self.toolchain().elixir().map(Into::into).ok_or_else(missing),
+            "elixir" => self
+                .toolchain()
+                .elixir()
+                .map(Into::into)
+                .ok_or_else(missing),
             name => Ok(name.into()),
         }
     }
@@ -115,8 +164,17 @@ impl Executor {
 /// The Mix environment a command will use, which names its build directory.
 fn mix_environment(wanted: &RunCommand) -> String {
     let asked = wanted.env.get("MIX_ENV").map(String::as_str);
-    let is_test = wanted.argv.first().is_some_and(|name| name == "mix") && wanted.argv.get(1).is_some_and(|task| task == "test");
+    let is_test = wanted.argv.first().is_some_and(|name| name == "mix")
+        && wanted.argv.get(1).is_some_and(|task| task == "test");
     let name = asked.unwrap_or(if is_test { "test" } else { "dev" });
-    let plain = !name.is_empty() && name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if plain { name.to_owned() } else { "other".to_owned() }
+    let plain = !name.is_empty()
+        && name.len() <= 32
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if plain {
+        name.to_owned()
+    } else {
+        "other".to_owned()
+    }
 }

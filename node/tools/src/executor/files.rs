@@ -37,7 +37,10 @@ impl Executor {
 
     fn read_file(&self, call: &ToolCall, trail: &mut Trail) -> Result<String> {
         let wanted: ReadFile = arguments::parse(call)?;
-        let read = self.workspace.place(&wanted.path).and_then(|place| Ok((place.root.read_text(&place.path)?, place.shown)));
+        let read = self
+            .workspace
+            .place(&wanted.path)
+            .and_then(|place| Ok((place.root.read_text(&place.path)?, place.shown)));
         let (file, shown) = read.inspect_err(|error| trail.refused("read", &wanted.path, error))?;
         trail.allowed("read", &shown, file.content.len() as u64);
         self.contents.saw(&shown, &file.content);
@@ -47,7 +50,11 @@ impl Executor {
     fn list_files(&self, call: &ToolCall, trail: &mut Trail) -> Result<String> {
         let wanted: ListFiles = arguments::parse(call)?;
         let start = wanted.path.as_deref().unwrap_or(".");
-        let pattern = wanted.glob.as_deref().map(|text| glob("list_files", text)).transpose()?;
+        let pattern = wanted
+            .glob
+            .as_deref()
+            .map(|text| glob("list_files", text))
+            .transpose()?;
         let found = self
             .workspace
             .place(start)
@@ -58,29 +65,51 @@ impl Executor {
         let matching: Vec<_> = found
             .files
             .iter()
-            .filter(|path| pattern.as_ref().is_none_or(|pattern| glob_matches(pattern, path)))
+            .filter(|path| {
+                pattern
+                    .as_ref()
+                    .is_none_or(|pattern| glob_matches(pattern, path))
+            })
             .collect();
-        let mut lines: Vec<String> = matching.iter().take(limit).map(ToString::to_string).collect();
+        let mut lines: Vec<String> = matching
+            .iter()
+            .take(limit)
+            .map(ToString::to_string)
+            .collect();
         if matching.len() > limit {
-            lines.push(format!("[{} more; raise `limit` or narrow `glob`]", matching.len() - limit));
+            lines.push(format!(
+                "[{} more; raise `limit` or narrow `glob`]",
+                matching.len() - limit
+            ));
         }
         if found.truncated {
             lines.push("[the tree is too large to list whole; give a `path`]".into());
         }
-        Ok(if lines.is_empty() { "no files".into() } else { lines.join("\n") })
+        Ok(if lines.is_empty() {
+            "no files".into()
+        } else {
+            lines.join("\n")
+        })
     }
 
     fn search_text(&self, call: &ToolCall, trail: &mut Trail) -> Result<String> {
         let wanted: SearchText = arguments::parse(call)?;
         let matcher = matcher(&wanted.pattern, wanted.fixed)?;
-        let pattern = wanted.glob.as_deref().map(|text| glob("search_text", text)).transpose()?;
+        let pattern = wanted
+            .glob
+            .as_deref()
+            .map(|text| glob("search_text", text))
+            .transpose()?;
         let start = wanted.path.as_deref().unwrap_or(".");
         let found = self
             .workspace
             .place(start)
             .and_then(|place| Ok((walk(place.root, &place.path, Scope::Sources)?, place)));
         let (found, place) = found.inspect_err(|error| trail.refused("search", start, error))?;
-        let limit = wanted.limit.unwrap_or(MATCHES_DEFAULT).clamp(1, MATCHES_MAX);
+        let limit = wanted
+            .limit
+            .unwrap_or(MATCHES_DEFAULT)
+            .clamp(1, MATCHES_MAX);
         let matches = search(place.root, &found, &matcher, pattern.as_ref(), limit);
         trail.allowed_with(
             "search",
@@ -92,7 +121,11 @@ impl Executor {
         if matches.truncated {
             lines.push("[more matches; raise `limit` or narrow the search]".into());
         }
-        Ok(if lines.is_empty() { format!("no matches in {} files", matches.files_searched) } else { lines.join("\n") })
+        Ok(if lines.is_empty() {
+            format!("no matches in {} files", matches.files_searched)
+        } else {
+            lines.join("\n")
+        })
     }
 }
 
@@ -104,7 +137,10 @@ fn show_lines(shown: &str, file: &TextFile, wanted: &ReadFile) -> Result<String>
     if start > lines.len().max(1) || (start > end && !lines.is_empty()) {
         return Err(Error::Arguments {
             tool: "read_file".into(),
-            reason: format!("lines {start}-{end} are asked for, the file has {}", lines.len()),
+            reason: format!(
+                "lines {start}-{end} are asked for, the file has {}",
+                lines.len()
+            ),
         });
     }
     let room = OUTPUT_BYTES_MAX - HEADER_BYTES;
@@ -116,12 +152,22 @@ fn show_lines(shown: &str, file: &TextFile, wanted: &ReadFile) -> Result<String>
         text.push_str(line);
         last += 1;
     }
-    let header = |last| format!("{shown} lines {start}-{last} of {} hash {}\n", lines.len(), file.hash);
+    let header = |last| {
+        format!(
+            "{shown} lines {start}-{last} of {} hash {}\n",
+            lines.len(),
+            file.hash
+        )
+    };
     if last < start && !lines.is_empty() {
         // one line longer than the whole answer: its beginning is still worth something
         let line = lines[start - 1];
         let cut = &line[..floor_boundary(line, room)];
-        return Ok(format!("{}{cut}\n[line {start} is cut: it has {} bytes]", header(start), line.len()));
+        return Ok(format!(
+            "{}{cut}\n[line {start} is cut: it has {} bytes]",
+            header(start),
+            line.len()
+        ));
     }
     let note = if last < end {
         let newline = if text.ends_with('\n') { "" } else { "\n" };

@@ -47,7 +47,8 @@ impl Index {
     pub(super) fn is_of(&self, path: &Path) -> bool {
         let ours = self.current.as_ref().and_then(|file| file.metadata().ok());
         let there = path.metadata().ok();
-        ours.zip(there).is_some_and(|(ours, there)| ours.ino() == there.ino() && ours.dev() == there.dev())
+        ours.zip(there)
+            .is_some_and(|(ours, there)| ours.ino() == there.ino() && ours.dev() == there.dev())
     }
 
     pub(super) fn open_current(&mut self, path: &Path) -> Result<()> {
@@ -65,7 +66,8 @@ impl Index {
     }
 
     pub(super) fn open_previous(&mut self, path: &Path) -> Result<()> {
-        let file = File::open(path).map_err(|error| Error::io(format!("opening {}", path.display()), error))?;
+        let file = File::open(path)
+            .map_err(|error| Error::io(format!("opening {}", path.display()), error))?;
         self.previous = Some(file);
         self.scanning_previous = true;
         self.end = 0;
@@ -102,7 +104,11 @@ impl Index {
 
     /// Takes a line in that ends `length` bytes after what was known.
     pub(super) fn note(&mut self, line: &Line<'_>, length: usize) {
-        let spot = Spot { offset: self.end, length, previous: self.scanning_previous };
+        let spot = Spot {
+            offset: self.end,
+            length,
+            previous: self.scanning_previous,
+        };
         self.end += length as u64;
         let slot = match line.kind {
             Kind::Intent => Slot::Intended(spot),
@@ -122,10 +128,17 @@ impl Index {
     }
 
     pub(super) fn file(&self, spot: Spot) -> Result<&File> {
-        if spot.previous { self.previous() } else { self.current() }
+        if spot.previous {
+            self.previous()
+        } else {
+            self.current()
+        }
     }
 }
 
 fn not_open() -> Error {
-    Error::io("the ledger is not open", std::io::Error::other("a former attempt to open it failed"))
+    Error::io(
+        "the ledger is not open",
+        std::io::Error::other("a former attempt to open it failed"),
+    )
 }

@@ -10,11 +10,18 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const ALL: [(Self, &'static str); 4] =
-        [(Self::Intent, "intent"), (Self::Applied, "applied"), (Self::Outcome, "outcome"), (Self::Forgotten, "forgotten")];
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::Intent, "intent"),
+        (Self::Applied, "applied"),
+        (Self::Outcome, "outcome"),
+        (Self::Forgotten, "forgotten"),
+    ];
 
     fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
+        Self::ALL
+            .iter()
+            .find(|(kind, _)| *kind == self)
+            .map_or("", |(_, name)| name)
     }
 }
 
@@ -29,7 +36,13 @@ pub(super) struct Line<'l> {
 impl<'l> Line<'l> {
     /// The line with its ending.
     pub(super) fn encode(&self) -> String {
-        let body = format!("{} {} {} {}", self.kind.name(), self.id, self.arguments, self.json);
+        let body = format!(
+            "{} {} {} {}",
+            self.kind.name(),
+            self.id,
+            self.arguments,
+            self.json
+        );
         format!("{} {body}\n", checksum(&body))
     }
 
@@ -42,7 +55,12 @@ impl<'l> Line<'l> {
         let mut parts = body.splitn(4, ' ');
         let kind = parts.next()?;
         let (kind, _) = Kind::ALL.into_iter().find(|(_, name)| *name == kind)?;
-        Some(Self { kind, id: parts.next()?, arguments: parts.next()?, json: parts.next()? })
+        Some(Self {
+            kind,
+            id: parts.next()?,
+            arguments: parts.next()?,
+            json: parts.next()?,
+        })
     }
 }
 

@@ -4,7 +4,13 @@ use super::*;
 use crate::ToolStatus;
 
 fn outcome(text: &str) -> ToolOutcome {
-    ToolOutcome { status: ToolStatus::Ok, output: text.into(), accesses: vec![], changes: vec![], verdict: None }
+    ToolOutcome {
+        status: ToolStatus::Ok,
+        output: text.into(),
+        accesses: vec![],
+        changes: vec![],
+        verdict: None,
+    }
 }
 
 fn key(id: &str) -> CallKey {
@@ -30,7 +36,12 @@ fn answers_survive_a_restart_and_other_arguments_are_noticed() {
     drop(ledger);
     let ledger = Ledger::open(state.path()).unwrap();
     assert_eq!(answered(ledger.look_up(&key("1")).unwrap()), "one\ntwo é");
-    assert_eq!(ledger.look_up(&CallKey::new("1", "read_file", "{ }")).unwrap(), Known::OtherArguments);
+    assert_eq!(
+        ledger
+            .look_up(&CallKey::new("1", "read_file", "{ }"))
+            .unwrap(),
+        Known::OtherArguments
+    );
 }
 
 #[test]
@@ -46,10 +57,22 @@ fn a_torn_tail_is_cut_at_every_byte() {
         std::fs::write(state.path().join("ledger.current"), &both[..length]).unwrap();
         let ledger = Ledger::open(state.path()).unwrap();
         assert_eq!(answered(ledger.look_up(&key("1")).unwrap()), "kept");
-        assert_eq!(ledger.look_up(&key("2")).unwrap(), Known::Nothing, "at {length}");
+        assert_eq!(
+            ledger.look_up(&key("2")).unwrap(),
+            Known::Nothing,
+            "at {length}"
+        );
         ledger.answer(&key("3"), &outcome("after")).unwrap();
         drop(ledger);
-        assert_eq!(answered(Ledger::open(state.path()).unwrap().look_up(&key("3")).unwrap()), "after");
+        assert_eq!(
+            answered(
+                Ledger::open(state.path())
+                    .unwrap()
+                    .look_up(&key("3"))
+                    .unwrap()
+            ),
+            "after"
+        );
     }
 }
 
@@ -64,7 +87,10 @@ fn damage_before_the_tail_is_refused() {
     let mut bytes = std::fs::read(&file).unwrap();
     bytes[30] ^= 1;
     std::fs::write(&file, bytes).unwrap();
-    assert!(matches!(Ledger::open(state.path()), Err(Error::LedgerDamaged { offset: 0, .. })));
+    assert!(matches!(
+        Ledger::open(state.path()),
+        Err(Error::LedgerDamaged { offset: 0, .. })
+    ));
 }
 
 #[test]
@@ -73,7 +99,11 @@ fn two_executors_see_each_other() {
     let one = Ledger::with_segment_size(state.path(), 2_000).unwrap();
     let two = Ledger::with_segment_size(state.path(), 2_000).unwrap();
     for round in 0..40 {
-        let (writer, reader) = if round % 2 == 0 { (&one, &two) } else { (&two, &one) };
+        let (writer, reader) = if round % 2 == 0 {
+            (&one, &two)
+        } else {
+            (&two, &one)
+        };
         let id = round.to_string();
         writer.answer(&key(&id), &outcome(&id)).unwrap();
         assert_eq!(answered(reader.look_up(&key(&id)).unwrap()), id);
@@ -85,11 +115,21 @@ fn rotation_forgets_texts_but_not_ids() {
     let state = tempfile::tempdir().unwrap();
     let ledger = Ledger::with_segment_size(state.path(), 2_000).unwrap();
     for id in 0..60 {
-        ledger.answer(&key(&id.to_string()), &outcome(&"x".repeat(100))).unwrap();
+        ledger
+            .answer(&key(&id.to_string()), &outcome(&"x".repeat(100)))
+            .unwrap();
     }
     drop(ledger);
     let ledger = Ledger::with_segment_size(state.path(), 2_000).unwrap();
     assert_eq!(ledger.look_up(&key("0")).unwrap(), Known::Forgotten);
     assert_eq!(answered(ledger.look_up(&key("59")).unwrap()).len(), 100);
-    assert!(state.path().join("ledger.current").metadata().unwrap().len() < 12_000);
+    assert!(
+        state
+            .path()
+            .join("ledger.current")
+            .metadata()
+            .unwrap()
+            .len()
+            < 12_000
+    );
 }

@@ -24,7 +24,11 @@ impl Mount {
     /// Lends a path under its own name.
     pub(crate) fn same(path: impl Into<PathBuf>, access: Access) -> Self {
         let path = path.into();
-        Self { from: path.clone(), to: path, access }
+        Self {
+            from: path.clone(),
+            to: path,
+            access,
+        }
     }
 }
 
@@ -62,7 +66,11 @@ impl Finished {
 
     /// Both outputs, the errors last.
     pub(crate) fn combined(&self) -> String {
-        let gap = if self.stdout.is_empty() || self.stdout.ends_with('\n') { "" } else { "\n" };
+        let gap = if self.stdout.is_empty() || self.stdout.ends_with('\n') {
+            ""
+        } else {
+            "\n"
+        };
         format!("{}{gap}{}", self.stdout, self.stderr)
     }
 

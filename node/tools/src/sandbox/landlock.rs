@@ -13,8 +13,8 @@ use std::{
 };
 
 use landlock::{
-    ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr,
-    RulesetStatus, Scope,
+    ABI, Access, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    RulesetCreatedAttr, RulesetStatus, Scope,
 };
 use serde::{Deserialize, Serialize};
 
@@ -34,8 +34,18 @@ const CHILD_ARGUMENT: &str = "--aiex-sandbox-child";
 const NEWEST: ABI = ABI::V6;
 /// Readable by every command.
 const READABLE: [&str; 12] = [
-    "/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/hosts", "/etc/nsswitch.conf", "/etc/passwd", "/etc/group",
-    "/etc/localtime", "/etc/alternatives", "/etc/ld.so.cache",
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib64",
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/localtime",
+    "/etc/alternatives",
+    "/etc/ld.so.cache",
 ];
 /// Harmless devices.
 const DEVICES: [&str; 4] = ["/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"];
@@ -78,7 +88,9 @@ pub fn reexec_main_if_child() {
 pub(super) fn command(job: &Job, home: &Path, scratch: &Path) -> Result<Prepared> {
     let failed = |error: std::io::Error| Error::io("preparing the sandbox", error);
     if !READY.load(Ordering::Relaxed) {
-        return Err(Error::NoSandbox { reason: "this program cannot start itself as a sandbox child".into() });
+        return Err(Error::NoSandbox {
+            reason: "this program cannot start itself as a sandbox child".into(),
+        });
     }
     let mut fence = Fence {
         readable: READABLE.iter().map(PathBuf::from).collect(),
@@ -88,21 +100,33 @@ pub(super) fn command(job: &Job, home: &Path, scratch: &Path) -> Result<Prepared
     };
     for mount in &job.mounts {
         if mount.from != mount.to {
-            return Err(Error::NoSandbox { reason: "Landlock cannot show a directory elsewhere".into() });
+            return Err(Error::NoSandbox {
+                reason: "Landlock cannot show a directory elsewhere".into(),
+            });
         }
         match mount.access {
             job::Access::Read => fence.readable.push(mount.to.clone()),
             job::Access::Write => fence.writable.push(mount.to.clone()),
             job::Access::WriteUnprotected => {
                 fence.readable.push(mount.to.clone());
-                fence.writable.extend(unprotected_entries(&mount.to).map_err(failed)?);
+                fence
+                    .writable
+                    .extend(unprotected_entries(&mount.to).map_err(failed)?);
             }
         }
     }
     let text = serde_json::to_string(&fence).map_err(|error| failed(error.into()))?;
     let mut command = Command::new("/proc/self/exe");
-    command.arg(CHILD_ARGUMENT).arg(text).env_clear().envs(job.env.iter().cloned()).current_dir(&job.directory);
-    Ok(Prepared { command, inherited: Vec::new() })
+    command
+        .arg(CHILD_ARGUMENT)
+        .arg(text)
+        .env_clear()
+        .envs(job.env.iter().cloned())
+        .current_dir(&job.directory);
+    Ok(Prepared {
+        command,
+        inherited: Vec::new(),
+    })
 }
 
 /// What a command may write in a directory: all entries that tools may write, but no new ones beside them.
@@ -142,7 +166,11 @@ fn restrict(fence: &Fence) -> std::result::Result<(), String> {
         seccompiler::apply_filter(&filter).map_err(|error| format!("seccomp: {error}"))?;
     }
     // believed only when seen: a socket that opens here means the filter is not in force
-    let internet = rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None);
+    let internet = rustix::net::socket(
+        rustix::net::AddressFamily::INET,
+        rustix::net::SocketType::STREAM,
+        None,
+    );
     if internet.is_ok() {
         return Err("seccomp: the filter is not in force".into());
     }
@@ -156,9 +184,14 @@ fn rules(fence: &Fence) -> std::result::Result<RulesetStatus, landlock::RulesetE
         .handle_access(all)?
         .scope(Scope::from_all(NEWEST))?
         .create()?;
-    let readable = fence.readable.iter().map(|path| (path.as_path(), AccessFs::from_read(NEWEST)));
+    let readable = fence
+        .readable
+        .iter()
+        .map(|path| (path.as_path(), AccessFs::from_read(NEWEST)));
     let writable = fence.writable.iter().map(|path| (path.as_path(), all));
-    let devices = DEVICES.iter().map(|path| (Path::new(path), AccessFs::ReadFile | AccessFs::WriteFile));
+    let devices = DEVICES
+        .iter()
+        .map(|path| (Path::new(path), AccessFs::ReadFile | AccessFs::WriteFile));
     for (path, access) in readable.chain(writable).chain(devices) {
         // what is not there needs no permission
         if let Ok(descriptor) = PathFd::new(path) {

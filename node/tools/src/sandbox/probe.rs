@@ -34,7 +34,10 @@ pub(super) fn run(sandbox: &Sandbox, state: &Path) -> Result<(), String> {
     if sandbox.tier() == Tier::Bubblewrap && sandbox.bubblewrap.is_none() {
         return Err("bwrap is not installed".into());
     }
-    let place = tempfile::Builder::new().prefix("probe").tempdir_in(state).map_err(|error| error.to_string())?;
+    let place = tempfile::Builder::new()
+        .prefix("probe")
+        .tempdir_in(state)
+        .map_err(|error| error.to_string())?;
     let project = place.path().join("project");
     let canary = place.path().join("canary");
     let prepared = std::fs::create_dir_all(project.join(".git"))
@@ -65,8 +68,13 @@ pub(super) fn run(sandbox: &Sandbox, state: &Path) -> Result<(), String> {
     if touched {
         return Err("the probe reached writing outside".into());
     }
-    judge(sandbox.tier(), &finished.stdout)
-        .map_err(|reason| format!("{reason} ({}) {}", finished.end(), finished.stderr.lines().next().unwrap_or("")))
+    judge(sandbox.tier(), &finished.stdout).map_err(|reason| {
+        format!(
+            "{reason} ({}) {}",
+            finished.end(),
+            finished.stderr.lines().next().unwrap_or("")
+        )
+    })
 }
 
 fn judge(tier: Tier, report: &str) -> Result<(), String> {
@@ -82,15 +90,25 @@ fn judge(tier: Tier, report: &str) -> Result<(), String> {
     if tier == Tier::Landlock {
         return Ok(());
     }
-    for (field, expected) in [("Seccomp:", "2"), ("NoNewPrivs:", "1"), ("CapEff:", "0000000000000000")] {
-        let value = report.lines().find_map(|line| line.strip_prefix("status ")?.strip_prefix(field));
+    for (field, expected) in [
+        ("Seccomp:", "2"),
+        ("NoNewPrivs:", "1"),
+        ("CapEff:", "0000000000000000"),
+    ] {
+        let value = report
+            .lines()
+            .find_map(|line| line.strip_prefix("status ")?.strip_prefix(field));
         if value.map(str::trim) != Some(expected) {
             return Err(format!("{field} is {}", value.map_or("absent", str::trim)));
         }
     }
     let devices: Vec<&str> = report
         .lines()
-        .filter_map(|line| line.strip_prefix("net ")?.split_once(':').map(|(name, _)| name.trim()))
+        .filter_map(|line| {
+            line.strip_prefix("net ")?
+                .split_once(':')
+                .map(|(name, _)| name.trim())
+        })
         .collect();
     if devices != ["lo"] {
         return Err(format!("network devices are {devices:?}"));
@@ -116,7 +134,10 @@ mod tests {
             ("net lo: 0 0\n", ""),
             ("inside write\n", ""),
         ] {
-            assert!(judge(Tier::Bubblewrap, &GOOD.replace(from, to)).is_err(), "{from:?} → {to:?}");
+            assert!(
+                judge(Tier::Bubblewrap, &GOOD.replace(from, to)).is_err(),
+                "{from:?} → {to:?}"
+            );
         }
         assert!(judge(Tier::Landlock, "").is_err());
     }

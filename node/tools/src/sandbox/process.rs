@@ -16,7 +16,9 @@ use std::{
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
-    process::{Pid, PidfdFlags, Resource, Rlimit, Signal, kill_process_group, pidfd_open, setrlimit},
+    process::{
+        Pid, PidfdFlags, Resource, Rlimit, Signal, kill_process_group, pidfd_open, setrlimit,
+    },
 };
 
 use super::{
@@ -48,19 +50,34 @@ impl Prepared {
     /// The job with no boundary but limits and a clean environment.
     pub(super) fn plain(job: &Job) -> Self {
         let mut command = Command::new(&job.program);
-        command.args(&job.arguments).current_dir(&job.directory).env_clear().envs(job.env.iter().cloned());
-        Self { command, inherited: Vec::new() }
+        command
+            .args(&job.arguments)
+            .current_dir(&job.directory)
+            .env_clear()
+            .envs(job.env.iter().cloned());
+        Self {
+            command,
+            inherited: Vec::new(),
+        }
     }
 }
 
 /// Runs to the end or to the limit. Afterwards nothing of the command's process group lives.
 pub(super) fn run(prepared: Prepared, stdin: Option<&str>, limit: Duration) -> Result<Finished> {
-    let Prepared { mut command, inherited } = prepared;
+    let Prepared {
+        mut command,
+        inherited,
+    } = prepared;
     let program = command.get_program().to_string_lossy().into_owned();
     let failed = |error: std::io::Error| Error::io(format!("starting {program}"), error);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
     command.stdin(match stdin {
-        Some(text) => Stdio::from(std::fs::File::from(memory_file("stdin", text.as_bytes()).map_err(failed)?)),
+        Some(text) => Stdio::from(std::fs::File::from(
+            memory_file("stdin", text.as_bytes()).map_err(failed)?,
+        )),
         None => Stdio::null(),
     });
     let passed: Vec<RawFd> = inherited.iter().map(AsRawFd::as_raw_fd).collect();
@@ -75,8 +92,11 @@ pub(super) fn run(prepared: Prepared, stdin: Option<&str>, limit: Duration) -> R
     let group = Pid::from_child(&child);
     // whatever stayed behind in the group goes too, also after a failure to collect
     kill_process_group(group, Signal::KILL).ok();
-    let status = child.wait().map_err(|error| Error::io(format!("waiting for {program}"), error))?;
-    let (stdout, stderr, timed_out) = collected.map_err(|error| Error::io(format!("reading from {program}"), error))?;
+    let status = child
+        .wait()
+        .map_err(|error| Error::io(format!("waiting for {program}"), error))?;
+    let (stdout, stderr, timed_out) =
+        collected.map_err(|error| Error::io(format!("reading from {program}"), error))?;
     Ok(Finished {
         exit: status.code(),
         timed_out,
@@ -106,8 +126,16 @@ pub(super) fn limit_resources() -> std::io::Result<()> {
         (Resource::Core, 0),
     ];
     for (resource, most) in limits {
-        let ceiling = rustix::process::getrlimit(resource).maximum.map_or(most, |maximum| maximum.min(most));
-        setrlimit(resource, Rlimit { current: Some(ceiling), maximum: Some(ceiling) })?;
+        let ceiling = rustix::process::getrlimit(resource)
+            .maximum
+            .map_or(most, |maximum| maximum.min(most));
+        setrlimit(
+            resource,
+            Rlimit {
+                current: Some(ceiling),
+                maximum: Some(ceiling),
+            },
+        )?;
     }
     Ok(())
 }
@@ -122,10 +150,17 @@ fn prepare_child(passed: &[RawFd]) -> std::io::Result<()> {
 }
 
 /// Reads both outputs until the command ends, or kills its group at the limit.
-fn collect(child: &mut Child, stopwatch: Stopwatch, limit: Duration) -> std::io::Result<(Window, Window, bool)> {
+fn collect(
+    child: &mut Child,
+    stopwatch: Stopwatch,
+    limit: Duration,
+) -> std::io::Result<(Window, Window, bool)> {
     let group = Pid::from_child(child);
     let ended = pidfd_open(group, PidfdFlags::empty())?;
-    let mut streams = [take(child.stdout.take().map(OwnedFd::from))?, take(child.stderr.take().map(OwnedFd::from))?];
+    let mut streams = [
+        take(child.stdout.take().map(OwnedFd::from))?,
+        take(child.stderr.take().map(OwnedFd::from))?,
+    ];
     let (mut timed_out, mut deadline, mut exited) = (false, limit, false);
     loop {
         let elapsed = stopwatch.elapsed();
@@ -138,11 +173,18 @@ fn collect(child: &mut Child, stopwatch: Stopwatch, limit: Duration) -> std::io:
             kill_process_group(group, Signal::KILL).ok();
             continue;
         }
-        let open: Vec<usize> = (0..streams.len()).filter(|index| streams[*index].open.is_some()).collect();
+        let open: Vec<usize> = (0..streams.len())
+            .filter(|index| streams[*index].open.is_some())
+            .collect();
         if exited && open.is_empty() {
             break;
         }
-        let ready = wait(&streams, &open, (!exited).then_some(&ended), deadline - elapsed)?;
+        let ready = wait(
+            &streams,
+            &open,
+            (!exited).then_some(&ended),
+            deadline - elapsed,
+        )?;
         for index in open {
             if ready.streams[index] {
                 streams[index].drain()?;
@@ -163,7 +205,12 @@ struct Ready {
     exited: bool,
 }
 
-fn wait(streams: &[Stream; 2], open: &[usize], ended: Option<&OwnedFd>, time: Duration) -> std::io::Result<Ready> {
+fn wait(
+    streams: &[Stream; 2],
+    open: &[usize],
+    ended: Option<&OwnedFd>,
+    time: Duration,
+) -> std::io::Result<Ready> {
     let mut watched: Vec<PollFd<'_>> = open
         .iter()
         .filter_map(|index| streams[*index].open.as_ref())
@@ -172,16 +219,25 @@ fn wait(streams: &[Stream; 2], open: &[usize], ended: Option<&OwnedFd>, time: Du
     if let Some(ended) = ended {
         watched.push(PollFd::from_borrowed_fd(ended.as_fd(), PollFlags::IN));
     }
-    let time = Timespec { tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX), tv_nsec: i64::from(time.subsec_nanos()) };
+    let time = Timespec {
+        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(time.subsec_nanos()),
+    };
     match poll(&mut watched, Some(&time)) {
         Ok(_) | Err(Errno::INTR) => {}
         Err(errno) => return Err(errno.into()),
     }
-    let mut ready = Ready { streams: [false; 2], exited: false };
+    let mut ready = Ready {
+        streams: [false; 2],
+        exited: false,
+    };
     for (position, index) in open.iter().enumerate() {
         ready.streams[*index] = !watched[position].revents().is_empty();
     }
-    ready.exited = ended.is_some() && watched.last().is_some_and(|watched| !watched.revents().is_empty());
+    ready.exited = ended.is_some()
+        && watched
+            .last()
+            .is_some_and(|watched| !watched.revents().is_empty());
     Ok(ready)
 }
 
@@ -195,7 +251,10 @@ fn take(pipe: Option<OwnedFd>) -> std::io::Result<Stream> {
     if let Some(file) = &open {
         rustix::io::ioctl_fionbio(file, true)?;
     }
-    Ok(Stream { open, window: Window::new(WINDOW_BYTES) })
+    Ok(Stream {
+        open,
+        window: Window::new(WINDOW_BYTES),
+    })
 }
 
 impl Stream {
@@ -206,7 +265,9 @@ impl Stream {
         const CHUNKS_MAX: usize = 64;
         let mut buffer = vec![0; CHUNK];
         for _ in 0..CHUNKS_MAX {
-            let Some(file) = &mut self.open else { return Ok(()) };
+            let Some(file) = &mut self.open else {
+                return Ok(());
+            };
             match file.read(&mut buffer) {
                 Ok(0) => self.open = None,
                 Ok(bytes) => self.window.push(&buffer[..bytes]),
@@ -226,18 +287,37 @@ mod tests {
     fn shell(script: &str, stdin: Option<&str>, limit_ms: u64) -> Finished {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script]);
-        run(Prepared { command, inherited: Vec::new() }, stdin, Duration::from_millis(limit_ms)).unwrap()
+        run(
+            Prepared {
+                command,
+                inherited: Vec::new(),
+            },
+            stdin,
+            Duration::from_millis(limit_ms),
+        )
+        .unwrap()
     }
 
     #[test]
     fn collects_both_outputs_and_the_exit() {
         let finished = shell("cat; echo err >&2; exit 3", Some("in\n"), 10_000);
-        assert_eq!((finished.exit, finished.stdout.as_str(), finished.stderr.as_str()), (Some(3), "in\n", "err\n"));
+        assert_eq!(
+            (
+                finished.exit,
+                finished.stdout.as_str(),
+                finished.stderr.as_str()
+            ),
+            (Some(3), "in\n", "err\n")
+        );
     }
 
     #[test]
     fn an_endless_writer_is_stopped_and_shown_in_part() {
-        let finished = shell("echo first; while :; do echo yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; done", None, 300);
+        let finished = shell(
+            "echo first; while :; do echo yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; done",
+            None,
+            300,
+        );
         assert!(finished.timed_out && finished.stdout.starts_with("first"));
         assert!(finished.stdout.len() < WINDOW_BYTES + 100);
     }
@@ -248,7 +328,8 @@ mod tests {
         assert!(finished.timed_out);
         let pid: i32 = finished.stdout.trim().parse().unwrap();
         let gone = || {
-            std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(") Z "))
+            std::fs::read_to_string(format!("/proc/{pid}/stat"))
+                .map_or(true, |stat| stat.contains(") Z "))
         };
         let waited = Stopwatch::start();
         while !gone() && waited.elapsed_ms() < 5_000 {

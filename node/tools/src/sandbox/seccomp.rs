@@ -6,22 +6,58 @@ use std::collections::BTreeMap;
 
 use libc::c_long;
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, sock_filter,
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, sock_filter,
 };
 
 /// Refused whatever their arguments.
 const REFUSED: &[c_long] = &[
-    libc::SYS_ptrace, libc::SYS_process_vm_readv, libc::SYS_process_vm_writev, libc::SYS_pidfd_getfd, libc::SYS_kcmp,
-    libc::SYS_mount, libc::SYS_umount2, libc::SYS_move_mount, libc::SYS_open_tree, libc::SYS_fsopen, libc::SYS_fsconfig,
-    libc::SYS_fsmount, libc::SYS_fspick, libc::SYS_mount_setattr, libc::SYS_pivot_root, libc::SYS_chroot,
-    libc::SYS_unshare, libc::SYS_setns, libc::SYS_bpf, libc::SYS_perf_event_open,
-    libc::SYS_keyctl, libc::SYS_add_key, libc::SYS_request_key,
-    libc::SYS_kexec_load, libc::SYS_init_module, libc::SYS_finit_module, libc::SYS_delete_module,
-    libc::SYS_io_uring_setup, libc::SYS_io_uring_enter, libc::SYS_io_uring_register, libc::SYS_userfaultfd,
-    libc::SYS_swapon, libc::SYS_swapoff, libc::SYS_reboot, libc::SYS_acct, libc::SYS_quotactl, libc::SYS_syslog,
-    libc::SYS_sethostname, libc::SYS_setdomainname, libc::SYS_settimeofday, libc::SYS_clock_settime,
-    libc::SYS_clock_adjtime, libc::SYS_adjtimex, libc::SYS_vhangup,
-    libc::SYS_name_to_handle_at, libc::SYS_open_by_handle_at,
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_kcmp,
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_move_mount,
+    libc::SYS_open_tree,
+    libc::SYS_fsopen,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fspick,
+    libc::SYS_mount_setattr,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_unshare,
+    libc::SYS_setns,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_keyctl,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_kexec_load,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    libc::SYS_userfaultfd,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    libc::SYS_reboot,
+    libc::SYS_acct,
+    libc::SYS_quotactl,
+    libc::SYS_syslog,
+    libc::SYS_sethostname,
+    libc::SYS_setdomainname,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    libc::SYS_clock_adjtime,
+    libc::SYS_adjtimex,
+    libc::SYS_vhangup,
+    libc::SYS_name_to_handle_at,
+    libc::SYS_open_by_handle_at,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_iopl,
     #[cfg(target_arch = "x86_64")]
@@ -31,7 +67,7 @@ const REFUSED: &[c_long] = &[
 ];
 
 /// Terminal calls that type into somebody's shell.
-const TERMINAL_INPUT: [u64; 2] = [libc::TIOCSTI as u64, 0x541c];
+const TERMINAL_INPUT: [u64; 2] = [libc::TIOCSTI, 0x541c];
 
 /// Which sockets a command may open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,14 +105,27 @@ pub(super) fn bytes(program: &BpfProgram) -> Vec<u8> {
 }
 
 fn rules(sockets: Sockets) -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::Error> {
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = REFUSED.iter().map(|call| (*call, Vec::new())).collect();
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
+        REFUSED.iter().map(|call| (*call, Vec::new())).collect();
     let dword = SeccompCmpArgLen::Dword;
     let new_user = u64::from(libc::CLONE_NEWUSER.unsigned_abs());
-    let condition = SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(new_user), new_user)?;
+    let condition = SeccompCondition::new(
+        0,
+        SeccompCmpArgLen::Qword,
+        SeccompCmpOp::MaskedEq(new_user),
+        new_user,
+    )?;
     rules.insert(libc::SYS_clone, vec![SeccompRule::new(vec![condition])?]);
     let typed = TERMINAL_INPUT
         .iter()
-        .map(|request| SeccompRule::new(vec![SeccompCondition::new(1, dword.clone(), SeccompCmpOp::Eq, *request)?]))
+        .map(|request| {
+            SeccompRule::new(vec![SeccompCondition::new(
+                1,
+                dword.clone(),
+                SeccompCmpOp::Eq,
+                *request,
+            )?])
+        })
         .collect::<Result<_, _>>()?;
     rules.insert(libc::SYS_ioctl, typed);
     let families: &[i32] = match sockets {
@@ -85,7 +134,14 @@ fn rules(sockets: Sockets) -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompile
     };
     let others = families
         .iter()
-        .map(|family| SeccompCondition::new(0, dword.clone(), SeccompCmpOp::Ne, u64::from(family.unsigned_abs())))
+        .map(|family| {
+            SeccompCondition::new(
+                0,
+                dword.clone(),
+                SeccompCmpOp::Ne,
+                u64::from(family.unsigned_abs()),
+            )
+        })
         .collect::<Result<_, _>>()?;
     rules.insert(libc::SYS_socket, vec![SeccompRule::new(others)?]);
     Ok(rules)
@@ -106,7 +162,12 @@ fn absent_calls() -> BpfProgram {
         step(JUMP_IF_EQUAL, 2, 0, clone3),
         step(JUMP_IF_AT_LEAST, 1, 0, X32_BIT),
         step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
-        step(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs()),
+        step(
+            RETURN,
+            0,
+            0,
+            libc::SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs(),
+        ),
     ]
 }
 

@@ -16,7 +16,12 @@ pub(super) struct Window {
 
 impl Window {
     pub(super) fn new(bytes: usize) -> Self {
-        Self { half: bytes / 2, head: Vec::new(), tail: VecDeque::new(), dropped: 0 }
+        Self {
+            half: bytes / 2,
+            head: Vec::new(),
+            tail: VecDeque::new(),
+            dropped: 0,
+        }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
@@ -30,7 +35,11 @@ impl Window {
 
     /// The bytes as they came, if all of them are here and are UTF-8.
     pub(super) fn exact(&self) -> Option<String> {
-        let whole = [self.head.as_slice(), &self.tail.iter().copied().collect::<Vec<u8>>()].concat();
+        let whole = [
+            self.head.as_slice(),
+            &self.tail.iter().copied().collect::<Vec<u8>>(),
+        ]
+        .concat();
         String::from_utf8(whole).ok().filter(|_| self.dropped == 0)
     }
 
@@ -41,7 +50,10 @@ impl Window {
             let whole = [head, tail].concat();
             return String::from_utf8_lossy(&whole).into_owned();
         }
-        let (head, tail) = (String::from_utf8_lossy(&head), String::from_utf8_lossy(&tail));
+        let (head, tail) = (
+            String::from_utf8_lossy(&head),
+            String::from_utf8_lossy(&tail),
+        );
         format!("{head}\n[… {} bytes left out …]\n{tail}", self.dropped)
     }
 }
@@ -60,6 +72,10 @@ mod tests {
         let mut window = Window::new(8);
         window.push("né".as_bytes());
         window.push("abc".as_bytes());
-        assert_eq!(window.into_text(), "néabc", "a character split between the halves stays whole");
+        assert_eq!(
+            window.into_text(),
+            "néabc",
+            "a character split between the halves stays whole"
+        );
     }
 }

@@ -9,7 +9,8 @@ use std::{
 };
 
 use aiex_tools::{
-    Config, Executor, Policy, SyntaxCheck, SyntaxProblem, TestReport, ToolCall, ToolOutcome, Verdict,
+    Config, Executor, Policy, SyntaxCheck, SyntaxProblem, TestReport, ToolCall, ToolOutcome,
+    Verdict,
 };
 use serde_json::Value;
 
@@ -24,11 +25,19 @@ pub struct Balanced;
 
 impl SyntaxCheck for Balanced {
     fn check(&self, _path: &str, text: &str) -> Vec<SyntaxProblem> {
-        let count = |word: &str| text.split_whitespace().filter(|found| *found == word).count();
+        let count = |word: &str| {
+            text.split_whitespace()
+                .filter(|found| *found == word)
+                .count()
+        };
         if count("do") == count("end") {
             return vec![];
         }
-        vec![SyntaxProblem { line: 1, column: 1, message: "`do` without `end`".into() }]
+        vec![SyntaxProblem {
+            line: 1,
+            column: 1,
+            message: "`do` without `end`".into(),
+        }]
     }
 }
 
@@ -48,14 +57,22 @@ impl Project {
             .expect("mix is needed; run tests/setup");
         assert!(made.status.success(), "mix new: {made:?}");
         let executor = Self::executor(place.path(), policy);
-        Self { place, executor, next: Cell::new(0) }
+        Self {
+            place,
+            executor,
+            next: Cell::new(0),
+        }
     }
 
     pub fn bare() -> Self {
         let place = tempfile::tempdir().unwrap();
         fs::create_dir(place.path().join("demo")).unwrap();
         let executor = Self::executor(place.path(), Policy::default());
-        Self { place, executor, next: Cell::new(0) }
+        Self {
+            place,
+            executor,
+            next: Cell::new(0),
+        }
     }
 
     fn executor(place: &Path, policy: Policy) -> Executor {
@@ -105,6 +122,10 @@ impl Project {
 
 /// The four step statuses in one line.
 pub fn steps(verdict: &Verdict) -> String {
-    let steps: Vec<String> = verdict.steps.iter().map(|step| format!("{}={}", step.name, step.status)).collect();
+    let steps: Vec<String> = verdict
+        .steps
+        .iter()
+        .map(|step| format!("{}={}", step.name, step.status))
+        .collect();
     steps.join(" ")
 }
