@@ -27,113 +27,84 @@ impl Effect {
     }
 }
 
+/// Modules, functions (none: any), effect; the first row that fits counts.
+type Row = (&'static [&'static str], &'static [&'static str], Effect);
+
+#[rustfmt::skip]
+const CATALOGUE: &[Row] = &[
+    (&["File"], &["read", "read!", "exists?", "stat", "stat!", "ls", "ls!", "dir?", "regular?", "lstat", "cwd", "cwd!"], Effect::Reads("reads the file system")),
+    (&[":file"], &["get_cwd", "read_file_info", "list_dir"], Effect::Reads("reads the file system")),
+    (&["File", ":file", ":filelib", ":disk_log"], &[], Effect::Writes("works on files")),
+    (&["IO"], &["read", "gets", "getn", "stream"], Effect::Depends("reads from a device")),
+    (&["IO", ":io"], &["puts", "write", "inspect", "warn", "format", "binwrite"], Effect::Prints("prints")),
+    (&["Logger"], &[], Effect::Prints("logs")),
+    (&["System", ":os", ":erlang"], &["monotonic_time", "os_time", "system_time", "unique_integer", "timestamp"], Effect::Reads("reads the clock")),
+    (&["System"], &["cmd", "shell", "halt", "stop", "put_env", "delete_env", "at_exit"], Effect::Writes("acts on the system")),
+    (&["System"], &["get_env", "fetch_env", "fetch_env!", "argv", "user_home"], Effect::Reads("reads the environment")),
+    (&[":code"], &["is_loaded", "ensure_loaded", "which", "get_object_code", "priv_dir", "lib_dir"], Effect::Reads("looks at loaded code")),
+    (&[":os"], &["cmd"], Effect::Writes("acts on the system")),
+    (&[":init", ":code", "Port"], &[], Effect::Writes("acts on the system")),
+    (&["Application"], &["put_env", "delete_env", "stop", "start", "ensure_all_started", "put_all_env"], Effect::Writes("changes applications")),
+    (&["Application"], &["get_env", "fetch_env", "fetch_env!", "compile_env"], Effect::Reads("reads application configuration")),
+    (&["Process"], &["sleep"], Effect::Depends("waits")),
+    (&[":timer"], &[], Effect::Depends("waits")),
+    (&["Process"], &["get", "whereis", "alive?", "info", "list", "registered"], Effect::Reads("looks at processes")),
+    (&["Process"], &[], Effect::Writes("acts on processes")),
+    (&["Node", ":net_kernel", ":rpc", ":global"], &[], Effect::Writes("acts on the cluster")),
+    (&["GenServer"], &["call", "cast", "multi_call", "abcast", "reply"], Effect::Depends("talks to a process")),
+    (&[":gen_server", ":gen_statem"], &[], Effect::Depends("talks to a process")),
+    (&["GenServer", "Supervisor", "DynamicSupervisor", "Task", "Task.Supervisor", "Agent", "Registry", "GenStage", "PartitionSupervisor"], &[], Effect::Depends("works with processes")),
+    (&[":ets", ":dets", ":persistent_term", ":counters", ":atomics"], &["lookup", "get", "info", "match", "select", "tab2list", "member", "lookup_element"], Effect::Reads("reads a shared table")),
+    (&[":ets", ":dets", ":persistent_term", ":counters", ":atomics"], &[], Effect::Writes("writes a shared table")),
+    (&[":mnesia"], &[], Effect::Writes("uses a database")),
+    (&[":httpc", ":gen_tcp", ":gen_udp", ":ssl", ":ssh", ":inet", ":hackney", "HTTPoison", "Req", "Finch", "Tesla", "Mint.HTTP"], &[], Effect::Writes("uses the network")),
+    (&["Code"], &["eval_string", "eval_quoted", "eval_file", "compile_string", "compile_file", "require_file", "compile_quoted"], Effect::Writes("runs other code")),
+    (&["Mix", "Mix.Task", "Mix.Project", "Mix.Generator", "Mix.Shell"], &[], Effect::Depends("needs Mix")),
+    (&[":rand", ":crypto"], &["uniform", "normal", "strong_rand_bytes", "bytes", "uniform_real", "seed"], Effect::Reads("uses random numbers")),
+    (&["Enum"], &["random", "shuffle", "take_random"], Effect::Reads("uses random numbers")),
+    (&["DateTime", "NaiveDateTime", "Time", "Date"], &["utc_now", "utc_today", "now", "local_now", "now!"], Effect::Reads("reads the clock")),
+    (&["Phoenix.PubSub"], &[], Effect::Writes("publishes messages")),
+];
+
 /// Erlang modules whose `put` and `delete` work on values.
+#[rustfmt::skip]
 const PLAIN_DATA: [&str; 15] = [
-    ":maps", ":queue", ":dict", ":orddict", ":gb_trees", ":gb_sets", ":sets", ":ordsets", ":array", ":lists", ":proplists", ":erlang",
-    ":binary", ":string", ":unicode",
+    ":maps", ":queue", ":dict", ":orddict", ":gb_trees", ":gb_sets", ":sets", ":ordsets", ":array", ":lists", ":proplists",
+    ":erlang", ":binary", ":string", ":unicode",
+];
+
+/// Names that change something when an unknown Erlang module has them.
+const CHANGES: [&str; 9] = [
+    "put",
+    "insert",
+    "delete",
+    "set",
+    "write",
+    "set_env",
+    "unset_env",
+    "start",
+    "stop",
 ];
 
 /// Says what a remote call does; `None` when nothing is known.
 pub(crate) fn of_remote(module: &str, function: &str) -> Option<Effect> {
-    use Effect::{Depends, Prints, Reads, Writes};
-    let last = module.rsplit('.').next().unwrap_or(module);
-    Some(match (module, function) {
-        (
-            "File",
-            "read" | "read!" | "exists?" | "stat" | "stat!" | "ls" | "ls!" | "dir?" | "regular?"
-            | "lstat" | "cwd" | "cwd!",
-        ) => Reads("reads the file system"),
-        (":file", "get_cwd" | "read_file_info" | "list_dir") => Reads("reads the file system"),
-        (":code", "is_loaded" | "ensure_loaded" | "which" | "get_object_code" | "priv_dir" | "lib_dir") => {
-            Reads("looks at loaded code")
+    let fits = |(modules, functions, _): &&Row| {
+        modules.contains(&module) && (functions.is_empty() || functions.contains(&function))
+    };
+    if let Some((_, _, effect)) = CATALOGUE.iter().find(fits) {
+        return Some(*effect);
+    }
+    if module.starts_with(':') {
+        let changes = CHANGES.contains(&function) && !PLAIN_DATA.contains(&module);
+        return changes.then_some(Effect::Writes("changes something outside"));
+    }
+    match module.rsplit('.').next().unwrap_or(module) {
+        "Repo" => Some(Effect::Writes("uses a database")),
+        "Endpoint" if function.starts_with("broadcast") => {
+            Some(Effect::Writes("publishes messages"))
         }
-        ("File" | ":file" | ":filelib" | ":disk_log", _) => Writes("works on files"),
-        ("IO", "read" | "gets" | "getn" | "stream") => Depends("reads from a device"),
-        ("IO" | ":io", "puts" | "write" | "inspect" | "warn" | "format" | "binwrite") => {
-            Prints("prints")
-        }
-        ("Logger", _) => Prints("logs"),
-        ("System", "cmd" | "shell" | "halt" | "stop" | "put_env" | "delete_env" | "at_exit") => {
-            Writes("acts on the system")
-        }
-        ("System", "get_env" | "fetch_env" | "fetch_env!" | "argv" | "user_home") => {
-            Reads("reads the environment")
-        }
-        (
-            "System" | ":os" | ":erlang",
-            "monotonic_time" | "os_time" | "system_time" | "unique_integer" | "timestamp",
-        ) => Reads("reads the clock"),
-        (":os", "cmd") | (":init", _) | ("Port" | ":code", _) => Writes("acts on the system"),
-        (
-            "Application",
-            "put_env" | "delete_env" | "stop" | "start" | "ensure_all_started" | "put_all_env",
-        ) => Writes("changes applications"),
-        ("Application", "get_env" | "fetch_env" | "fetch_env!" | "compile_env") => {
-            Reads("reads application configuration")
-        }
-        ("Process", "sleep") | (":timer", _) => Depends("waits"),
-        ("Process", "get" | "whereis" | "alive?" | "info" | "list" | "registered") => {
-            Reads("looks at processes")
-        }
-        ("Process", _) => Writes("acts on processes"),
-        ("Node" | ":net_kernel" | ":rpc" | ":global", _) => Writes("acts on the cluster"),
-        ("GenServer", "call" | "cast" | "multi_call" | "abcast" | "reply")
-        | (":gen_server" | ":gen_statem", _) => Depends("talks to a process"),
-        (
-            "GenServer"
-            | "Supervisor"
-            | "DynamicSupervisor"
-            | "Task"
-            | "Task.Supervisor"
-            | "Agent"
-            | "Registry"
-            | "GenStage"
-            | "PartitionSupervisor",
-            _,
-        ) => Depends("works with processes"),
-        (
-            ":ets" | ":dets" | ":persistent_term" | ":counters" | ":atomics",
-            "lookup" | "get" | "info" | "match" | "select" | "tab2list" | "member"
-            | "lookup_element",
-        ) => Reads("reads a shared table"),
-        (":ets" | ":dets" | ":persistent_term" | ":counters" | ":atomics", _) => {
-            Writes("writes a shared table")
-        }
-        (":mnesia", _) => Writes("uses a database"),
-        (
-            ":httpc" | ":gen_tcp" | ":gen_udp" | ":ssl" | ":ssh" | ":inet" | ":hackney"
-            | "HTTPoison" | "Req" | "Finch" | "Tesla" | "Mint.HTTP",
-            _,
-        ) => Writes("uses the network"),
-        (
-            "Code",
-            "eval_string" | "eval_quoted" | "eval_file" | "compile_string" | "compile_file"
-            | "require_file" | "compile_quoted",
-        ) => Writes("runs other code"),
-        ("Mix" | "Mix.Task" | "Mix.Project" | "Mix.Generator" | "Mix.Shell" | "Mix.shell", _) => {
-            Depends("needs Mix")
-        }
-        (
-            ":rand" | ":crypto",
-            "uniform" | "normal" | "strong_rand_bytes" | "bytes" | "uniform_real" | "seed",
-        ) => Reads("uses random numbers"),
-        ("Enum", "random" | "shuffle" | "take_random") => Reads("uses random numbers"),
-        (
-            "DateTime" | "NaiveDateTime" | "Time" | "Date",
-            "utc_now" | "utc_today" | "now" | "local_now" | "now!",
-        ) => Reads("reads the clock"),
-        ("Phoenix.PubSub", _) => Writes("publishes messages"),
-        (erlang, "put" | "insert" | "delete" | "set" | "write" | "set_env" | "unset_env" | "start" | "stop")
-            if erlang.starts_with(':') && !PLAIN_DATA.contains(&erlang) =>
-        {
-            Writes("changes something outside")
-        }
-        _ if last == "Repo" => Writes("uses a database"),
-        _ if last == "Endpoint" && matches!(function, "broadcast" | "broadcast!") => {
-            Writes("publishes messages")
-        }
-        _ => return None,
-    })
+        _ => None,
+    }
 }
 
 /// Says what a local call of the kernel does.

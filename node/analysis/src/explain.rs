@@ -6,7 +6,9 @@ mod function;
 mod markdown;
 mod module;
 mod prose;
+mod reach;
 mod role;
+mod run_time;
 mod surroundings;
 
 pub use markdown::render_markdown;
@@ -66,10 +68,16 @@ pub fn explain(graph: &CodeGraph, sources: &dyn SourceText, target: &Target) -> 
     let found = match target {
         Target::File { path } => reader.file(path),
         Target::Line { path, line } => reader.line(path, *line),
-        Target::Module { name } => graph.module(name).map(|(info, file)| reader.module(info, file)),
-        Target::Function { module, name, arity } => {
-            graph.function(module, name, *arity).and_then(|chunk| reader.function(chunk, *arity))
-        }
+        Target::Module { name } => graph
+            .module(name)
+            .map(|(info, file)| reader.module(info, file)),
+        Target::Function {
+            module,
+            name,
+            arity,
+        } => graph
+            .function(module, name, *arity)
+            .and_then(|chunk| reader.function(chunk, *arity)),
     };
     found.unwrap_or_else(|| Explanation {
         subject: format!("{target:?}"),
@@ -116,21 +124,50 @@ impl Reader<'_> {
             path.clone_into(&mut explanation.subject);
             return Some(explanation);
         }
-        let tests = file.chunks.iter().filter(|c| matches!(c.kind, ChunkKind::Test { .. })).count();
-        let tests = if tests == 0 { String::new() } else { format!(", {tests} tests") };
+        let tests = file
+            .chunks
+            .iter()
+            .filter(|c| matches!(c.kind, ChunkKind::Test { .. }))
+            .count();
+        let tests = if tests == 0 {
+            String::new()
+        } else {
+            format!(", {tests} tests")
+        };
         let headline = match file.modules.len() {
-            0 => format!("`{path}` defines no module; it has {} lines of script{tests}.", file.lines),
-            many => format!("`{path}` defines {many} modules in {} lines{tests}.", file.lines),
+            0 => format!(
+                "`{path}` defines no module; it has {} lines of script{tests}.",
+                file.lines
+            ),
+            many => format!(
+                "`{path}` defines {many} modules in {} lines{tests}.",
+                file.lines
+            ),
         };
         let mut sections = self.damage(file);
         for info in file.modules.iter().take(MAX_MODULES) {
             let own = self.module(info, file);
-            let headline = Fact { text: own.headline, evidence: own.evidence, details: Vec::new() };
-            sections.push(Section { title: format!("`{}`", info.name), facts: vec![headline] });
+            let headline = Fact {
+                text: own.headline,
+                evidence: own.evidence,
+                details: Vec::new(),
+            };
+            sections.push(Section {
+                title: format!("`{}`", info.name),
+                facts: vec![headline],
+            });
             let parts = own.sections.into_iter().filter(|s| s.title != DAMAGE);
-            sections.extend(parts.map(|s| Section { title: format!("`{}`: {}", info.name, s.title), facts: s.facts }));
+            sections.extend(parts.map(|s| Section {
+                title: format!("`{}`: {}", info.name, s.title),
+                facts: s.facts,
+            }));
         }
-        Some(Explanation { subject: path.to_owned(), headline, evidence: vec![at(path, 1)], sections })
+        Some(Explanation {
+            subject: path.to_owned(),
+            headline,
+            evidence: vec![at(path, 1)],
+            sections,
+        })
     }
 
     fn line(&self, path: &str, line: u32) -> Option<Explanation> {
@@ -157,14 +194,29 @@ impl Reader<'_> {
         let text = self.sources.text(&file.path).unwrap_or_default();
         let errors = syntax_errors(&text);
         let line = errors.first().map_or(1, |e| e.line);
-        let scanner = if file.parser == ParserUsed::Fallback || file.chunks.iter().any(|c| c.parser == ParserUsed::Fallback) {
+        let scanner = if file.parser == ParserUsed::Fallback
+            || file.chunks.iter().any(|c| c.parser == ParserUsed::Fallback)
+        {
             "; what follows was partly read from its indentation"
         } else {
             ""
         };
-        let mut facts = vec![fact(format!("The file does not parse{scanner}."), &file.path, line)];
-        facts.extend(errors.iter().take(5).map(|e| fact(format!("Column {}: {}", e.column, e.message), &file.path, e.line)));
-        vec![Section { title: DAMAGE.to_owned(), facts }]
+        let mut facts = vec![fact(
+            format!("The file does not parse{scanner}."),
+            &file.path,
+            line,
+        )];
+        facts.extend(errors.iter().take(5).map(|e| {
+            fact(
+                format!("Column {}: {}", e.column, e.message),
+                &file.path,
+                e.line,
+            )
+        }));
+        vec![Section {
+            title: DAMAGE.to_owned(),
+            facts,
+        }]
     }
 }
 
@@ -172,11 +224,18 @@ impl Reader<'_> {
 const DAMAGE: &str = "Broken";
 
 fn at(path: &str, line: u32) -> Evidence {
-    Evidence { path: path.to_owned(), line }
+    Evidence {
+        path: path.to_owned(),
+        line,
+    }
 }
 
 fn fact(text: String, path: &str, line: u32) -> Fact {
-    Fact { text, evidence: vec![at(path, line)], details: Vec::new() }
+    Fact {
+        text,
+        evidence: vec![at(path, line)],
+        details: Vec::new(),
+    }
 }
 
 /// Keeps a list readable: the rest is counted in a last entry.
@@ -184,7 +243,11 @@ fn shortened(mut facts: Vec<Fact>, what: &str) -> Vec<Fact> {
     if facts.len() > MAX_LISTED {
         let rest = facts.split_off(MAX_LISTED);
         let evidence = rest.first().map(|f| f.evidence.clone()).unwrap_or_default();
-        facts.push(Fact { text: format!("… and {} more {what}", rest.len()), evidence, details: Vec::new() });
+        facts.push(Fact {
+            text: format!("… and {} more {what}", rest.len()),
+            evidence,
+            details: Vec::new(),
+        });
     }
     facts
 }

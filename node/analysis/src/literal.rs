@@ -12,7 +12,7 @@ use std::fmt;
 
 /// A literal value. Numbers keep their digits, so that big integers survive.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Literal {
+pub(crate) enum Literal {
     /// Decimal digits with an optional minus, no underscores.
     Integer(String),
     /// As Elixir prints it, no underscores.
@@ -40,27 +40,27 @@ pub enum Literal {
 
 impl Literal {
     /// Reads one literal; `None` when the text is anything else.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         read::parse(text)
     }
 
     /// Builds an integer.
-    pub fn integer(value: i64) -> Self {
+    pub(crate) fn integer(value: i64) -> Self {
         Self::Integer(value.to_string())
     }
 
     /// Builds an atom from its name without the colon.
-    pub fn atom(name: &str) -> Self {
+    pub(crate) fn atom(name: &str) -> Self {
         Self::Atom(name.to_owned())
     }
 
     /// Builds a string.
-    pub fn text(value: &str) -> Self {
+    pub(crate) fn text(value: &str) -> Self {
         Self::Text(value.to_owned())
     }
 
     /// Gives the same value with structs of `module` written by the last part of its name.
-    pub fn aliased(&self, module: &str) -> Self {
+    pub(crate) fn aliased(&self, module: &str) -> Self {
         let all = |items: &[Self]| items.iter().map(|item| item.aliased(module)).collect();
         match self {
             Self::List(items) => Self::List(all(items)),
@@ -289,9 +289,9 @@ impl fmt::Display for Literal {
             Self::List(items) => {
                 f.write_str("[")?;
                 if Self::is_keyword(items) {
-                    write_keyword(f, items)?
+                    write_keyword(f, items)?;
                 } else {
-                    write_list(f, items)?
+                    write_list(f, items)?;
                 }
                 f.write_str("]")
             }

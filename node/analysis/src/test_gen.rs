@@ -21,7 +21,7 @@ pub use probe::probe_script;
 pub use propose::propose;
 pub use render::render;
 
-pub(crate) use doctest::{Example, examples as doctest_examples};
+pub(crate) use doctest::examples as doctest_examples;
 
 use serde::{Deserialize, Serialize};
 

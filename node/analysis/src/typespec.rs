@@ -11,7 +11,7 @@ use crate::literal::Literal;
 
 /// A type expression. What is not understood is [`Type::Any`], never guessed.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Type {
+pub(crate) enum Type {
     Any,
     /// `no_return()` or `none()`.
     Never,
@@ -49,17 +49,17 @@ pub enum Type {
 
 /// Whether a list type admits `[]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Emptiness {
+pub(crate) enum Emptiness {
     MayBeEmpty,
     NonEmpty,
 }
 
 /// `@spec name(arguments) :: result`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Spec {
-    pub name: String,
-    pub arguments: Vec<Type>,
-    pub result: Type,
+pub(crate) struct Spec {
+    pub(crate) name: String,
+    pub(crate) arguments: Vec<Type>,
+    pub(crate) result: Type,
 }
 
 /// Where type names are looked up: the module of the spec with its aliases, and the types of a project.

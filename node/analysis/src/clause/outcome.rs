@@ -1,7 +1,9 @@
 //! What a body evidently gives back and raises.
 
 use super::{MAX_DEPTH, one_line};
-use crate::syntax::{argument_nodes, call_name, do_block, keyword_value, named_children, right, slice, statements};
+use crate::syntax::{
+    argument_nodes, call_name, do_block, keyword_value, named_children, right, slice, statements,
+};
 use tree_sitter::Node;
 
 /// Most results listed for one clause.
@@ -58,7 +60,10 @@ fn branch(node: Node<'_>, text: &str, depth: usize, out: &mut Vec<String>) {
 
 fn call(node: Node<'_>, text: &str, depth: usize, out: &mut Vec<String>) {
     let name = call_name(node, text);
-    let branching = matches!(name, Some("case" | "cond" | "if" | "unless" | "with" | "try" | "receive"));
+    let branching = matches!(
+        name,
+        Some("case" | "cond" | "if" | "unless" | "with" | "try" | "receive")
+    );
     if matches!(name, Some("raise" | "reraise" | "throw" | "exit")) {
         return;
     }
@@ -68,9 +73,14 @@ fn call(node: Node<'_>, text: &str, depth: usize, out: &mut Vec<String>) {
     }
     if let Some(block) = do_block(node) {
         branch(block, text, depth + 1, out);
-        let has_else = named_children(block).iter().any(|part| part.kind() == "else_block");
+        let has_else = named_children(block)
+            .iter()
+            .any(|part| part.kind() == "else_block");
         if matches!(name, Some("if" | "unless")) {
-            for part in named_children(block).into_iter().filter(|part| part.kind() == "else_block") {
+            for part in named_children(block)
+                .into_iter()
+                .filter(|part| part.kind() == "else_block")
+            {
                 if let Some(last) = named_children(part).into_iter().next_back() {
                     branch(last, text, depth + 1, out);
                 }

@@ -21,7 +21,10 @@ pub(crate) struct Parameter {
 }
 
 pub(super) fn read(node: Node<'_>, text: &str) -> Parameter {
-    let mut parameter = Parameter { text: one_line(slice(node, text)), ..Parameter::default() };
+    let mut parameter = Parameter {
+        text: one_line(slice(node, text)),
+        ..Parameter::default()
+    };
     fill(node, text, &mut parameter);
     parameter
 }
@@ -36,14 +39,19 @@ fn fill(node: Node<'_>, text: &str, parameter: &mut Parameter) {
         }
         "binary_operator" => operator_pattern(node, text, parameter),
         "map" => {
-            let structure = named_children(node).into_iter().find(|part| part.kind() == "struct");
+            let structure = named_children(node)
+                .into_iter()
+                .find(|part| part.kind() == "struct");
             parameter.structure = structure.map(|s| slice(s, text).to_owned());
             parameter.shape = Some("map");
         }
         "call" if call_name(node, text) == Some("unquote") => {}
         "call" => {
             // `name in pattern` macros and the like: only a sigil-like call of one variable says its name.
-            parameter.name = argument_nodes(node).first().map(|a| slice(*a, text).to_owned()).filter(|n| is_variable(n));
+            parameter.name = argument_nodes(node)
+                .first()
+                .map(|a| slice(*a, text).to_owned())
+                .filter(|n| is_variable(n));
         }
         kind => {
             parameter.literal = from_node(node, text);
@@ -58,7 +66,9 @@ fn fill(node: Node<'_>, text: &str, parameter: &mut Parameter) {
 }
 
 fn operator_pattern(node: Node<'_>, text: &str, parameter: &mut Parameter) {
-    let (Some(left), Some(right)) = (left(node), right(node)) else { return };
+    let (Some(left), Some(right)) = (left(node), right(node)) else {
+        return;
+    };
     match operator(node, text) {
         "\\\\" => {
             fill(left, text, parameter);
@@ -79,5 +89,6 @@ fn operator_pattern(node: Node<'_>, text: &str, parameter: &mut Parameter) {
 }
 
 fn is_variable(text: &str) -> bool {
-    text.starts_with(|c: char| c == '_' || c.is_lowercase()) && text.chars().all(|c| c == '_' || c.is_alphanumeric())
+    text.starts_with(|c: char| c == '_' || c.is_lowercase())
+        && text.chars().all(|c| c == '_' || c.is_alphanumeric())
 }

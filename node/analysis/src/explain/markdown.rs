@@ -4,7 +4,12 @@ use super::{Evidence, Explanation, Fact};
 
 /// Renders headings, lists and `path:line` after each statement.
 pub fn render_markdown(explanation: &Explanation) -> String {
-    let mut out = format!("# {}\n\n{}{}\n", explanation.subject, explanation.headline, places(&explanation.evidence));
+    let mut out = format!(
+        "# {}\n\n{}{}\n",
+        explanation.subject,
+        explanation.headline,
+        places(&explanation.evidence)
+    );
     for section in &explanation.sections {
         out.push_str(&format!("\n## {}\n\n", section.title));
         let prose = section.facts.len() == 1 && section.facts.iter().all(|f| f.details.is_empty());
@@ -20,11 +25,27 @@ pub fn render_markdown(explanation: &Explanation) -> String {
 }
 
 fn push(fact: &Fact, depth: usize, out: &mut String) {
-    out.push_str(&format!("{}- {}{}\n", "  ".repeat(depth), fact.text, places(&fact.evidence)));
+    out.push_str(&format!(
+        "{}- {}{}\n",
+        "  ".repeat(depth),
+        fact.text,
+        places(&fact.evidence)
+    ));
     for detail in &fact.details {
         // What stands at the same place needs no second reference.
-        let shown = if detail.evidence == fact.evidence { Vec::new() } else { detail.evidence.clone() };
-        push(&Fact { evidence: shown, ..detail.clone() }, depth + 1, out);
+        let shown = if detail.evidence == fact.evidence {
+            Vec::new()
+        } else {
+            detail.evidence.clone()
+        };
+        push(
+            &Fact {
+                evidence: shown,
+                ..detail.clone()
+            },
+            depth + 1,
+            out,
+        );
     }
 }
 

@@ -10,7 +10,10 @@ pub(crate) fn first_paragraph(doc: &str) -> Option<String> {
     let mut words = String::new();
     for line in doc.lines() {
         let text = line.trim();
-        let prose = !text.is_empty() && !text.starts_with(['#', '|']) && !text.starts_with("```") && !line.starts_with("    ");
+        let prose = !text.is_empty()
+            && !text.starts_with(['#', '|'])
+            && !text.starts_with("```")
+            && !line.starts_with("    ");
         if prose {
             if !words.is_empty() {
                 words.push(' ');

@@ -40,7 +40,9 @@ pub(super) fn names(info: &ModuleInfo, file: &FileAnalysis) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     match &info.form {
         ModuleForm::Protocol => out.push("protocol".to_owned()),
-        ModuleForm::Implementation { protocol, target } => out.push(format!("implementation of `{protocol}` for `{target}`")),
+        ModuleForm::Implementation { protocol, target } => {
+            out.push(format!("implementation of `{protocol}` for `{target}`"));
+        }
         ModuleForm::Module => {}
     }
     for used in &info.uses {
@@ -78,7 +80,9 @@ pub(super) fn facts(graph: &CodeGraph, info: &ModuleInfo, file: &FileAnalysis) -
             let targets: Vec<String> = graph
                 .modules()
                 .filter_map(|(m, _)| match &m.form {
-                    ModuleForm::Implementation { protocol, target } if *protocol == info.name => Some(format!("`{target}`")),
+                    ModuleForm::Implementation { protocol, target } if *protocol == info.name => {
+                        Some(format!("`{target}`"))
+                    }
                     _ => None,
                 })
                 .collect();
@@ -90,68 +94,155 @@ pub(super) fn facts(graph: &CodeGraph, info: &ModuleInfo, file: &FileAnalysis) -
             out.push(fact(format!("It is a protocol; {known}."), path, start));
         }
         ModuleForm::Implementation { protocol, target } => {
-            out.push(fact(format!("It implements the protocol `{protocol}` for `{target}`."), path, start));
+            out.push(fact(
+                format!("It implements the protocol `{protocol}` for `{target}`."),
+                path,
+                start,
+            ));
         }
         ModuleForm::Module => {}
     }
     for used in &info.uses {
         let options = used.options.trim();
-        let options = if options.is_empty() || options.len() > 60 { String::new() } else { format!(", {}", one(options)) };
-        let meaning = KNOWN_USES.iter().find(|(m, _)| *m == used.module).map_or(String::new(), |(_, name)| format!(" ({name})"));
-        out.push(fact(format!("It uses `{}{options}`{meaning}.", used.module), path, used.line));
+        let options = if options.is_empty() || options.len() > 60 {
+            String::new()
+        } else {
+            format!(", {}", one(options))
+        };
+        let meaning = KNOWN_USES
+            .iter()
+            .find(|(m, _)| *m == used.module)
+            .map_or(String::new(), |(_, name)| format!(" ({name})"));
+        out.push(fact(
+            format!("It uses `{}{options}`{meaning}.", used.module),
+            path,
+            used.line,
+        ));
     }
     for behaviour in &info.behaviours {
         let line = line_of_attribute(info, "behaviour", start);
-        out.push(fact(format!("It implements the behaviour `{behaviour}`."), path, line));
+        out.push(fact(
+            format!("It implements the behaviour `{behaviour}`."),
+            path,
+            line,
+        ));
     }
-    if let Some(fields) = &info.struct_fields {
-        let kind = if is_exception(info, file) { "an exception" } else { "a struct" };
-        let line = data_line(file, info).unwrap_or(start);
-        let fields: Vec<String> = fields
-            .iter()
-            .map(|f| if matches!(f.default.as_str(), "" | "nil") { format!("`{}`", f.name) } else { format!("`{}: {}`", f.name, one(&f.default)) })
-            .collect();
-        let with = if fields.is_empty() { "without fields".to_owned() } else { format!("with {}", listed(&fields)) };
-        out.push(fact(format!("It defines {kind} {with}."), path, line));
-    }
-    if !info.callbacks.is_empty() && info.form == ModuleForm::Module {
-        let callbacks: Vec<String> = info.callbacks.iter().map(|c| format!("`{}/{}`", c.name, c.arity)).collect();
-        let line = info.callbacks.first().map_or(start, |c| c.line);
-        let implementers: Vec<String> = graph
-            .modules()
-            .filter(|(m, _)| m.behaviours.contains(&info.name) || m.uses.iter().any(|u| u.module == info.name))
-            .map(|(m, _)| format!("`{}`", m.name))
-            .collect();
-        let by = if implementers.is_empty() { "no module of this project implements it".to_owned() } else { format!("implemented by {}", listed(&implementers)) };
-        out.push(fact(format!("It is a behaviour with the callbacks {}; {by}.", listed(&callbacks)), path, line));
-    }
+    out.extend(structure(info, file));
+    out.extend(contract(graph, info, file));
     out.extend(used_by(graph, info, file));
     out
 }
 
+/// The struct or exception.
+fn structure(info: &ModuleInfo, file: &FileAnalysis) -> Option<Fact> {
+    let fields = info.struct_fields.as_ref()?;
+    let kind = if is_exception(info, file) {
+        "an exception"
+    } else {
+        "a struct"
+    };
+    let line = data_line(file, info).unwrap_or(info.span.start_line);
+    let fields: Vec<String> = fields
+        .iter()
+        .map(|f| {
+            if matches!(f.default.as_str(), "" | "nil") {
+                format!("`{}`", f.name)
+            } else {
+                format!("`{}: {}`", f.name, one(&f.default))
+            }
+        })
+        .collect();
+    let with = if fields.is_empty() {
+        "without fields".to_owned()
+    } else {
+        format!("with {}", listed(&fields))
+    };
+    Some(fact(format!("It defines {kind} {with}."), &file.path, line))
+}
+
+/// The callbacks and who implements them.
+fn contract(graph: &CodeGraph, info: &ModuleInfo, file: &FileAnalysis) -> Option<Fact> {
+    if info.callbacks.is_empty() || info.form != ModuleForm::Module {
+        return None;
+    }
+    let callbacks: Vec<String> = info
+        .callbacks
+        .iter()
+        .map(|c| format!("`{}/{}`", c.name, c.arity))
+        .collect();
+    let line = info
+        .callbacks
+        .first()
+        .map_or(info.span.start_line, |c| c.line);
+    let implementers: Vec<String> = graph
+        .modules()
+        .filter(|(m, _)| {
+            m.behaviours.contains(&info.name) || m.uses.iter().any(|u| u.module == info.name)
+        })
+        .map(|(m, _)| format!("`{}`", m.name))
+        .collect();
+    let by = if implementers.is_empty() {
+        "no module of this project implements it".to_owned()
+    } else {
+        format!("implemented by {}", listed(&implementers))
+    };
+    Some(fact(
+        format!(
+            "It is a behaviour with the callbacks {}; {by}.",
+            listed(&callbacks)
+        ),
+        &file.path,
+        line,
+    ))
+}
+
 fn used_by(graph: &CodeGraph, info: &ModuleInfo, file: &FileAnalysis) -> Option<Fact> {
-    let using = graph.functions_of(&info.name).into_iter().find(|c| c.name == "__using__")?;
+    let using = graph
+        .functions_of(&info.name)
+        .into_iter()
+        .find(|c| c.name == "__using__")?;
     let users: Vec<String> = graph
         .modules()
         .filter(|(m, _)| m.uses.iter().any(|u| u.module == info.name))
         .map(|(m, _)| format!("`{}`", m.name))
         .collect();
-    let by = if users.is_empty() { "no module of this project does".to_owned() } else { format!("{} do: {}", users.len(), listed(&users)) };
-    Some(fact(format!("It is made to be used with `use {}`; {by}.", info.name), &file.path, super::first_line_of(using)))
+    let by = if users.is_empty() {
+        "no module of this project does".to_owned()
+    } else {
+        format!("{} do: {}", users.len(), listed(&users))
+    };
+    Some(fact(
+        format!("It is made to be used with `use {}`; {by}.", info.name),
+        &file.path,
+        super::first_line_of(using),
+    ))
 }
 
 fn is_exception(info: &ModuleInfo, file: &FileAnalysis) -> bool {
-    file.chunks.iter().any(|c| c.module == info.name && matches!(&c.kind, ChunkKind::Data { call } if call == "defexception"))
+    file.chunks.iter().any(|c| {
+        c.module == info.name
+            && matches!(&c.kind, ChunkKind::Data { call } if call == "defexception")
+    })
 }
 
 fn data_line(file: &FileAnalysis, info: &ModuleInfo) -> Option<u32> {
-    let wanted = |call: &str| matches!(call, "defstruct" | "defexception" | "schema" | "embedded_schema" | "typedstruct");
-    let chunk = file.chunks.iter().find(|c| c.module == info.name && matches!(&c.kind, ChunkKind::Data { call } if wanted(call)))?;
+    let wanted = |call: &str| {
+        matches!(
+            call,
+            "defstruct" | "defexception" | "schema" | "embedded_schema" | "typedstruct"
+        )
+    };
+    let chunk = file.chunks.iter().find(|c| {
+        c.module == info.name && matches!(&c.kind, ChunkKind::Data { call } if wanted(call))
+    })?;
     Some(super::first_line_of(chunk))
 }
 
 fn line_of_attribute(info: &ModuleInfo, name: &str, otherwise: u32) -> u32 {
-    info.attributes.iter().find(|a| a.name == name).map_or(otherwise, |a| a.line)
+    info.attributes
+        .iter()
+        .find(|a| a.name == name)
+        .map_or(otherwise, |a| a.line)
 }
 
 /// Joins with commas; long lists end in a count.
@@ -160,7 +251,11 @@ pub(super) fn listed(items: &[String]) -> String {
     if items.len() <= SHOWN {
         return items.join(", ");
     }
-    format!("{} and {} more", items[..SHOWN].join(", "), items.len() - SHOWN)
+    format!(
+        "{} and {} more",
+        items[..SHOWN].join(", "),
+        items.len() - SHOWN
+    )
 }
 
 pub(super) fn one(source: &str) -> String {
@@ -172,7 +267,9 @@ pub(super) fn counts(graph: &CodeGraph, module: &str) -> (usize, usize, usize) {
     let (mut functions, mut macros, mut private) = (0, 0, 0);
     for chunk in graph.functions_of(module) {
         match &chunk.kind {
-            ChunkKind::Function { function: FunctionKind::Def | FunctionKind::Defdelegate } => functions += 1,
+            ChunkKind::Function {
+                function: FunctionKind::Def | FunctionKind::Defdelegate,
+            } => functions += 1,
             ChunkKind::Function { function } if function.is_public() => macros += 1,
             _ => private += 1,
         }

@@ -54,18 +54,36 @@ end
 "#;
 
 fn project(files: &[(&str, &str)]) -> (CodeGraph, BTreeMap<String, String>) {
-    let sources: BTreeMap<String, String> = files.iter().map(|(p, t)| ((*p).into(), (*t).into())).collect();
-    let analyses: Vec<_> = sources.iter().map(|(path, text)| Arc::new(analyze_file(path, text))).collect();
+    let sources: BTreeMap<String, String> = files
+        .iter()
+        .map(|(p, t)| ((*p).into(), (*t).into()))
+        .collect();
+    let analyses: Vec<_> = sources
+        .iter()
+        .map(|(path, text)| Arc::new(analyze_file(path, text)))
+        .collect();
     (CodeGraph::build(&analyses), sources)
 }
 
 fn shop() -> (CodeGraph, BTreeMap<String, String>) {
     project(&[
         ("lib/basket.ex", BASKET),
-        ("lib/price.ex", "defmodule Shop.Price do\n  def of(item), do: Shop.Store.read(item)\nend\n\ndefmodule Shop.Store do\n  @moduledoc false\n  def read(item), do: :ets.lookup(:prices, item)\nend\n"),
-        ("lib/web.ex", "defmodule Shop.Web do\n  def show(items), do: Shop.Basket.total(items) + Shop.Basket.total([])\nend\n"),
-        ("test/basket_test.exs", "defmodule Shop.BasketTest do\n  use ExUnit.Case\n  test \"sums\" do\n    assert Shop.Basket.total([]) == 0\n  end\nend\n"),
-        ("lib/broken.ex", "defmodule Shop.Broken do\n  @doc \"Good one.\"\n  def good(x) do\n    x\n  end\n\n  def bad(x do\n    x\n  end\nend\n"),
+        (
+            "lib/price.ex",
+            "defmodule Shop.Price do\n  def of(item), do: Shop.Store.read(item)\nend\n\ndefmodule Shop.Store do\n  @moduledoc false\n  def read(item), do: :ets.lookup(:prices, item)\nend\n",
+        ),
+        (
+            "lib/web.ex",
+            "defmodule Shop.Web do\n  def show(items), do: Shop.Basket.total(items) + Shop.Basket.total([])\nend\n",
+        ),
+        (
+            "test/basket_test.exs",
+            "defmodule Shop.BasketTest do\n  use ExUnit.Case\n  test \"sums\" do\n    assert Shop.Basket.total([]) == 0\n  end\nend\n",
+        ),
+        (
+            "lib/broken.ex",
+            "defmodule Shop.Broken do\n  @doc \"Good one.\"\n  def good(x) do\n    x\n  end\n\n  def bad(x do\n    x\n  end\nend\n",
+        ),
     ])
 }
 
@@ -75,7 +93,10 @@ fn explained(target: &str) -> Explanation {
     let explanation = explain(&graph, &sources, &target);
     for section in &explanation.sections {
         assert!(!section.facts.is_empty(), "{} is empty", section.title);
-        section.facts.iter().for_each(|fact| check_places(fact, &sources));
+        section
+            .facts
+            .iter()
+            .for_each(|fact| check_places(fact, &sources));
     }
     explanation
 }
@@ -85,9 +106,17 @@ fn check_places(fact: &Fact, sources: &BTreeMap<String, String>) {
     assert!(!fact.evidence.is_empty(), "no place for: {}", fact.text);
     for place in &fact.evidence {
         let lines = sources[&place.path].lines().count();
-        assert!((1..=lines).contains(&(place.line as usize)), "{}:{} does not exist: {}", place.path, place.line, fact.text);
+        assert!(
+            (1..=lines).contains(&(place.line as usize)),
+            "{}:{} does not exist: {}",
+            place.path,
+            place.line,
+            fact.text
+        );
     }
-    fact.details.iter().for_each(|detail| check_places(detail, sources));
+    fact.details
+        .iter()
+        .for_each(|detail| check_places(detail, sources));
 }
 
 fn check(target: &str, expected: &[&str]) {
@@ -141,12 +170,33 @@ fn a_function_is_explained_clause_by_clause() {
 
 #[test]
 fn files_lines_tests_and_hidden_modules() {
-    check("lib/price.ex", &["defines 2 modules in 8 lines", "## `Shop.Store`: What it is for", "it is internal", "It has no `@moduledoc`"]);
+    check(
+        "lib/price.ex",
+        &[
+            "defines 2 modules in 8 lines",
+            "## `Shop.Store`: What it is for",
+            "it is internal",
+            "It has no `@moduledoc`",
+        ],
+    );
     check("lib/basket.ex:29", &["# Shop.Basket.total/1"]);
-    check("test/basket_test.exs:4", &["The test \"sums\" of `Shop.BasketTest`", "`Shop.Basket`: 1 call of `total/1`"]);
+    check(
+        "test/basket_test.exs:4",
+        &[
+            "The test \"sums\" of `Shop.BasketTest`",
+            "`Shop.Basket`: 1 call of `total/1`",
+        ],
+    );
 }
 
 #[test]
 fn a_broken_file_is_explained_as_far_as_it_goes() {
-    check("lib/broken.ex", &["## Broken", "The file does not parse", "`good(x)`: Good one."]);
+    check(
+        "lib/broken.ex",
+        &[
+            "## Broken",
+            "The file does not parse",
+            "`good(x)`: Good one.",
+        ],
+    );
 }

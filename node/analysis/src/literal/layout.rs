@@ -22,24 +22,37 @@ pub(crate) fn layout(value: &Literal, column: usize, indent: usize, after: usize
     let pad = " ".repeat(inner);
     let close = " ".repeat(indent);
     let (open, rows, end) = match value {
-        Literal::List(items) if Literal::is_keyword(items) => ("[".to_owned(), keyword_rows(items, inner), "]"),
+        Literal::List(items) if Literal::is_keyword(items) => {
+            ("[".to_owned(), keyword_rows(items, inner), "]")
+        }
         Literal::List(items) if !items.is_empty() => ("[".to_owned(), rows(items, inner), "]"),
         Literal::Tuple(items) if !items.is_empty() => ("{".to_owned(), rows(items, inner), "}"),
         Literal::Map(pairs) if !pairs.is_empty() => ("%{".to_owned(), map_rows(pairs, inner), "}"),
         Literal::Struct(name, fields) if !fields.is_empty() => (
             format!("%{name}{{"),
-            fields.iter().map(|(key, value)| keyed(key, value, inner)).collect(),
+            fields
+                .iter()
+                .map(|(key, value)| keyed(key, value, inner))
+                .collect(),
             "}",
         ),
         _ => return flat,
     };
-    let body = rows.iter().map(|row| format!("{pad}{row}")).collect::<Vec<_>>().join(",\n");
+    let body = rows
+        .iter()
+        .map(|row| format!("{pad}{row}"))
+        .collect::<Vec<_>>()
+        .join(",\n");
     format!("{open}\n{body}\n{close}{end}")
 }
 
 fn rows(items: &[Literal], indent: usize) -> Vec<String> {
     let last = items.len().saturating_sub(1);
-    items.iter().enumerate().map(|(i, item)| layout(item, indent, indent, usize::from(i != last))).collect()
+    items
+        .iter()
+        .enumerate()
+        .map(|(i, item)| layout(item, indent, indent, usize::from(i != last)))
+        .collect()
 }
 
 fn keyword_rows(items: &[Literal], indent: usize) -> Vec<String> {
@@ -72,12 +85,17 @@ fn map_rows(pairs: &[(Literal, Literal)], indent: usize) -> Vec<String> {
 
 /// `key: value`; a text or tuple that fits on a line of its own goes there, anything else is broken in place.
 fn keyed(key: &str, value: &Literal, indent: usize) -> String {
-    let key = if is_bare_key(key) { format!("{key}:") } else { format!("{}:", quote(key)) };
+    let key = if is_bare_key(key) {
+        format!("{key}:")
+    } else {
+        format!("{}:", quote(key))
+    };
     let column = indent + key.chars().count() + 1;
     let flat = value.to_string();
     let own_line = indent + 2;
     let breakable = opens_in_place(value) || matches!(value, Literal::Tuple(_));
-    if fits(&flat, column + 1) || opens_in_place(value) || (breakable && !fits(&flat, own_line + 1)) {
+    if fits(&flat, column + 1) || opens_in_place(value) || (breakable && !fits(&flat, own_line + 1))
+    {
         return format!("{key} {}", layout(value, column, indent, 1));
     }
     format!("{key}\n{:own_line$}{flat}", "")

@@ -112,7 +112,11 @@ fn items(node: Node<'_>, text: &str, depth: usize) -> Option<Vec<Literal>> {
     let mut cursor = node.walk();
     for child in node.named_children(&mut cursor) {
         match child.kind() {
-            "keywords" => out.extend(pairs(child, text, depth)?.into_iter().map(|(k, v)| Literal::Tuple(vec![k, v]))),
+            "keywords" => out.extend(
+                pairs(child, text, depth)?
+                    .into_iter()
+                    .map(|(k, v)| Literal::Tuple(vec![k, v])),
+            ),
             "comment" => {}
             _ => out.push(read(child, text, depth + 1)?),
         }
@@ -132,7 +136,10 @@ fn pairs(keywords: Node<'_>, text: &str, depth: usize) -> Option<Vec<(Literal, L
             "keyword" => slice(key, text).trim_end().strip_suffix(':')?.to_owned(),
             _ => quoted(key, text)?,
         };
-        out.push((Literal::Atom(name), read(pair.child_by_field_name("value")?, text, depth + 1)?));
+        out.push((
+            Literal::Atom(name),
+            read(pair.child_by_field_name("value")?, text, depth + 1)?,
+        ));
     }
     Some(out)
 }
@@ -149,7 +156,9 @@ fn map(node: Node<'_>, text: &str, depth: usize) -> Option<Literal> {
             _ => return None,
         }
     }
-    let Some(name) = name else { return Some(Literal::Map(entries)) };
+    let Some(name) = name else {
+        return Some(Literal::Map(entries));
+    };
     let fields: Option<Vec<(String, Literal)>> = entries
         .into_iter()
         .map(|(key, value)| match key {
@@ -172,7 +181,10 @@ fn map_entries(content: Node<'_>, text: &str, depth: usize) -> Option<Vec<(Liter
                     return None;
                 }
                 let key = read(entry.child_by_field_name("left")?, text, depth + 1)?;
-                entries.push((key, read(entry.child_by_field_name("right")?, text, depth + 1)?));
+                entries.push((
+                    key,
+                    read(entry.child_by_field_name("right")?, text, depth + 1)?,
+                ));
             }
             "comment" => {}
             _ => return None,
@@ -237,8 +249,14 @@ pub(super) fn quoted(node: Node<'_>, text: &str) -> Option<String> {
             _ => {}
         }
     }
-    let heredoc = node.child_by_field_name("quoted_start").is_some_and(|start| slice(start, text).len() == 3);
-    Some(if heredoc { dedent(&out, node.end_position().column.saturating_sub(3)) } else { out })
+    let heredoc = node
+        .child_by_field_name("quoted_start")
+        .is_some_and(|start| slice(start, text).len() == 3);
+    Some(if heredoc {
+        dedent(&out, node.end_position().column.saturating_sub(3))
+    } else {
+        out
+    })
 }
 
 /// Removes the heredoc's indentation and the line break after its opening quotes.
@@ -256,7 +274,11 @@ fn dedent(content: &str, indent: usize) -> String {
 fn unescape(escape: &str) -> Option<char> {
     let body = escape.strip_prefix('\\')?;
     let first = body.chars().next()?;
-    let hex = |digits: &str| u32::from_str_radix(digits.trim_matches(['{', '}']), 16).ok().and_then(char::from_u32);
+    let hex = |digits: &str| {
+        u32::from_str_radix(digits.trim_matches(['{', '}']), 16)
+            .ok()
+            .and_then(char::from_u32)
+    };
     Some(match first {
         'n' => '\n',
         't' => '\t',

@@ -5,7 +5,11 @@ use super::*;
 fn check(source: &str, expected: &str) {
     let value = Literal::parse(source).unwrap_or_else(|| panic!("not a literal: {source}"));
     assert_eq!(value.to_string(), expected, "{source}");
-    assert_eq!(Literal::parse(expected), Some(value), "{expected} reads back as something else");
+    assert_eq!(
+        Literal::parse(expected),
+        Some(value),
+        "{expected} reads back as something else"
+    );
 }
 
 #[test]
@@ -28,7 +32,10 @@ fn reads_and_writes_every_kind() {
     check("{}", "{}");
     check("%{a: 1, b: [x: {1, 2}]}", "%{a: 1, b: [x: {1, 2}]}");
     check("%{\"a\" => 1, 2 => :b}", "%{\"a\" => 1, 2 => :b}");
-    check("%Shop.Item{price: 3, name: \"x\"}", "%Shop.Item{price: 3, name: \"x\"}");
+    check(
+        "%Shop.Item{price: 3, name: \"x\"}",
+        "%Shop.Item{price: 3, name: \"x\"}",
+    );
     check("1..3", "1..3");
     check("1..9//2", "1..9//2");
     check("~D[2020-02-29]", "~D[2020-02-29]");
@@ -37,17 +44,35 @@ fn reads_and_writes_every_kind() {
 
 #[test]
 fn refuses_what_is_no_value() {
-    for source in ["x", "f(1)", "\"a#{b}\"", "[1, x]", "#PID<0.1.0>", "%{m | a: 1}", "1 + 2", "%_{}", "", "1\n2"] {
+    for source in [
+        "x",
+        "f(1)",
+        "\"a#{b}\"",
+        "[1, x]",
+        "#PID<0.1.0>",
+        "%{m | a: 1}",
+        "1 + 2",
+        "%_{}",
+        "",
+        "1\n2",
+    ] {
         assert_eq!(Literal::parse(source), None, "{source}");
     }
 }
 
 #[test]
 fn breaks_long_values_as_the_formatter_does() {
-    let long = format!("%{{name: {}, items: [{}]}}", quote(&"x".repeat(60)), vec!["100"; 30].join(", "));
+    let long = format!(
+        "%{{name: {}, items: [{}]}}",
+        quote(&"x".repeat(60)),
+        vec!["100"; 30].join(", ")
+    );
     let value = Literal::parse(&long).expect("a map");
     let shown = layout(&value, 4, 4, 0);
     assert!(shown.starts_with("%{\n      name: \"xxx"), "{shown}");
-    assert!(shown.contains("\n      items: [\n        100,\n"), "{shown}");
+    assert!(
+        shown.contains("\n      items: [\n        100,\n"),
+        "{shown}"
+    );
     assert!(shown.ends_with("      ]\n    }"), "{shown}");
 }

@@ -12,7 +12,11 @@ pub(super) struct Place {
 
 /// Gives the path of a module name as `Macro.underscore/1` does: `Shop.HTTPClient` → `shop/http_client`.
 pub fn underscore(module: &str) -> String {
-    module.split('.').map(underscore_segment).collect::<Vec<_>>().join("/")
+    module
+        .split('.')
+        .map(underscore_segment)
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 fn underscore_segment(segment: &str) -> String {
@@ -24,7 +28,8 @@ fn underscore_segment(segment: &str) -> String {
             && c.is_ascii_uppercase()
         {
             let next = chars.get(at + 1);
-            let starts_word = next.is_some_and(|n| !n.is_ascii_uppercase() && !n.is_ascii_digit() && *n != '_');
+            let starts_word =
+                next.is_some_and(|n| !n.is_ascii_uppercase() && !n.is_ascii_digit() && *n != '_');
             let after_lower = !before.is_ascii_uppercase() && before != '_';
             if starts_word || after_lower {
                 out.push('_');
@@ -40,7 +45,10 @@ pub(super) fn place(module: &str, neighbours: &[Neighbour]) -> Result<Place, Err
     let root = root(module, neighbours)?;
     let below = underscore(module);
     let application = root.strip_suffix("lib/").unwrap_or("");
-    Ok(Place { source: format!("{root}{below}.ex"), test: format!("{application}test/{below}_test.exs") })
+    Ok(Place {
+        source: format!("{root}{below}.ex"),
+        test: format!("{application}test/{below}_test.exs"),
+    })
 }
 
 /// The source root of the neighbour whose name shares most, ending in a slash.
@@ -53,10 +61,17 @@ fn root(module: &str, neighbours: &[Neighbour]) -> Result<String, Error> {
     if let Some((_, root)) = nearest {
         return Ok(root);
     }
-    let roots: BTreeSet<String> = neighbours.iter().filter_map(root_of).filter(|root| root.ends_with("lib/")).collect();
+    let roots: BTreeSet<String> = neighbours
+        .iter()
+        .filter_map(root_of)
+        .filter(|root| root.ends_with("lib/"))
+        .collect();
     let first = underscore(module.split('.').next().unwrap_or(module));
     // An application of an umbrella that has no module of this name space yet.
-    if let Some(root) = roots.iter().find(|root| root.strip_suffix("/lib/").is_some_and(|app| app.ends_with(&format!("/{first}")))) {
+    if let Some(root) = roots.iter().find(|root| {
+        root.strip_suffix("/lib/")
+            .is_some_and(|app| app.ends_with(&format!("/{first}")))
+    }) {
         return Ok(root.clone());
     }
     match roots.len() {
@@ -65,13 +80,20 @@ fn root(module: &str, neighbours: &[Neighbour]) -> Result<String, Error> {
         _ if roots.contains("lib/") => Ok("lib/".to_owned()),
         _ => Err(Error::AmbiguousApplication {
             module: module.to_owned(),
-            applications: roots.iter().filter_map(|r| r.strip_suffix("/lib/")).map(str::to_owned).collect(),
+            applications: roots
+                .iter()
+                .filter_map(|r| r.strip_suffix("/lib/"))
+                .map(str::to_owned)
+                .collect(),
         }),
     }
 }
 
 fn shared_segments(a: &str, b: &str) -> usize {
-    a.split('.').zip(b.split('.')).take_while(|(x, y)| x == y).count()
+    a.split('.')
+        .zip(b.split('.'))
+        .take_while(|(x, y)| x == y)
+        .count()
 }
 
 /// What stands before the mirrored path of a module, or before and with `lib/` when it is not mirrored.
@@ -85,5 +107,6 @@ fn root_of(neighbour: &Neighbour) -> Option<String> {
     if path.starts_with("lib/") {
         return Some("lib/".to_owned());
     }
-    path.find("/lib/").map(|at| path[..at + "/lib/".len()].to_owned())
+    path.find("/lib/")
+        .map(|at| path[..at + "/lib/".len()].to_owned())
 }

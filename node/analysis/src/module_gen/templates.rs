@@ -11,12 +11,34 @@ pub(super) fn render(kind: ModuleKind, module: &str, documentation: &[String]) -
         lines.push(String::new());
     }
     lines.extend(about.lines().map(str::to_owned));
-    let documentation: String =
-        lines.iter().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") }).collect();
-    let fill = |template: &str| template.replace("<Module>", module).replace("<Short>", short);
-    let source = format!("defmodule {module} do\n  @moduledoc \"\"\"\n{documentation}  \"\"\"\n{}end\n", fill(body));
-    let alias = if module.contains('.') { format!("\n  alias {module}\n") } else { String::new() };
-    let test = format!("defmodule {module}Test do\n  use ExUnit.Case, async: true\n{alias}{}end\n", fill(test(kind)));
+    let documentation: String = lines
+        .iter()
+        .map(|line| {
+            if line.is_empty() {
+                "\n".to_owned()
+            } else {
+                format!("  {line}\n")
+            }
+        })
+        .collect();
+    let fill = |template: &str| {
+        template
+            .replace("<Module>", module)
+            .replace("<Short>", short)
+    };
+    let source = format!(
+        "defmodule {module} do\n  @moduledoc \"\"\"\n{documentation}  \"\"\"\n{}end\n",
+        fill(body)
+    );
+    let alias = if module.contains('.') {
+        format!("\n  alias {module}\n")
+    } else {
+        String::new()
+    };
+    let test = format!(
+        "defmodule {module}Test do\n  use ExUnit.Case, async: true\n{alias}{}end\n",
+        fill(test(kind))
+    );
     (source, test)
 }
 
@@ -24,9 +46,18 @@ pub(super) fn render(kind: ModuleKind, module: &str, documentation: &[String]) -
 fn source(kind: ModuleKind) -> (&'static str, &'static str) {
     match kind {
         ModuleKind::Plain => ("Its work begins in `run/1`.", PLAIN),
-        ModuleKind::GenServer => ("One process keeps values by key; calls are answered in the order they arrive.", GENSERVER),
-        ModuleKind::Supervisor => ("Restarts each child on its own when it ends abnormally.", SUPERVISOR),
-        ModuleKind::Behaviour => ("Implementations are modules with `handle/1`; `run/2` calls the one it is given.", BEHAVIOUR),
+        ModuleKind::GenServer => (
+            "One process keeps values by key; calls are answered in the order they arrive.",
+            GENSERVER,
+        ),
+        ModuleKind::Supervisor => (
+            "Restarts each child on its own when it ends abnormally.",
+            SUPERVISOR,
+        ),
+        ModuleKind::Behaviour => (
+            "Implementations are modules with `handle/1`; `run/2` calls the one it is given.",
+            BEHAVIOUR,
+        ),
         ModuleKind::Struct => ("Build one with `new/2`, which checks the name.", STRUCT),
     }
 }

@@ -3,7 +3,12 @@
 use super::*;
 
 fn neighbours(list: &[(&str, &str)]) -> Vec<Neighbour> {
-    list.iter().map(|(m, p)| Neighbour { module: (*m).into(), path: (*p).into() }).collect()
+    list.iter()
+        .map(|(m, p)| Neighbour {
+            module: (*m).into(),
+            path: (*p).into(),
+        })
+        .collect()
 }
 
 fn check_path(module: &str, around: &[(&str, &str)], expected: (&str, &str)) {
@@ -29,13 +34,45 @@ fn paths_follow_macro_underscore() {
 
 #[test]
 fn neighbours_decide_the_application() {
-    check_path("Shop.Cart", &[], ("lib/shop/cart.ex", "test/shop/cart_test.exs"));
-    let umbrella = [("Shop.Item", "apps/shop/lib/shop/item.ex"), ("ShopWeb", "apps/shop_web/lib/shop_web.ex")];
-    check_path("Shop.Cart", &umbrella, ("apps/shop/lib/shop/cart.ex", "apps/shop/test/shop/cart_test.exs"));
-    check_path("ShopWeb.Page", &umbrella, ("apps/shop_web/lib/shop_web/page.ex", "apps/shop_web/test/shop_web/page_test.exs"));
-    let elsewhere = [("Other", "packages/mail/lib/other.ex"), ("Shop", "packages/shop/lib/shop.ex")];
-    check_path("Mail.Box", &elsewhere, ("packages/mail/lib/mail/box.ex", "packages/mail/test/mail/box_test.exs"));
-    let error = create(ModuleKind::Plain, "New.Thing", "", &neighbours(&umbrella)).expect_err("two applications");
+    check_path(
+        "Shop.Cart",
+        &[],
+        ("lib/shop/cart.ex", "test/shop/cart_test.exs"),
+    );
+    let umbrella = [
+        ("Shop.Item", "apps/shop/lib/shop/item.ex"),
+        ("ShopWeb", "apps/shop_web/lib/shop_web.ex"),
+    ];
+    check_path(
+        "Shop.Cart",
+        &umbrella,
+        (
+            "apps/shop/lib/shop/cart.ex",
+            "apps/shop/test/shop/cart_test.exs",
+        ),
+    );
+    check_path(
+        "ShopWeb.Page",
+        &umbrella,
+        (
+            "apps/shop_web/lib/shop_web/page.ex",
+            "apps/shop_web/test/shop_web/page_test.exs",
+        ),
+    );
+    let elsewhere = [
+        ("Other", "packages/mail/lib/other.ex"),
+        ("Shop", "packages/shop/lib/shop.ex"),
+    ];
+    check_path(
+        "Mail.Box",
+        &elsewhere,
+        (
+            "packages/mail/lib/mail/box.ex",
+            "packages/mail/test/mail/box_test.exs",
+        ),
+    );
+    let error = create(ModuleKind::Plain, "New.Thing", "", &neighbours(&umbrella))
+        .expect_err("two applications");
     assert_eq!(
         error.to_string(),
         "cannot tell which application New.Thing belongs to; name it after one of: apps/shop, apps/shop_web"
@@ -44,18 +81,52 @@ fn neighbours_decide_the_application() {
 
 #[test]
 fn refuses_names_it_cannot_give() {
-    for name in ["", "shop", "Shop.", "Shop.cart", "Shop Cart", "Elixir.Shop", "Enum", "Shop/Cart", "Schöp", "../Shop"] {
+    for name in [
+        "",
+        "shop",
+        "Shop.",
+        "Shop.cart",
+        "Shop Cart",
+        "Elixir.Shop",
+        "Enum",
+        "Shop/Cart",
+        "Schöp",
+        "../Shop",
+    ] {
         let error = create(ModuleKind::Struct, name, "", &[]).expect_err(name);
-        assert!(matches!(error, Error::BadModuleName { .. }), "{name}: {error}");
+        assert!(
+            matches!(error, Error::BadModuleName { .. }),
+            "{name}: {error}"
+        );
     }
-    let error = create(ModuleKind::Plain, "Shop.Cart", "", &neighbours(&[("Shop.Cart", "lib/cart.ex")])).expect_err("exists");
+    let error = create(
+        ModuleKind::Plain,
+        "Shop.Cart",
+        "",
+        &neighbours(&[("Shop.Cart", "lib/cart.ex")]),
+    )
+    .expect_err("exists");
     assert_eq!(error.to_string(), "Shop.Cart already exists in lib/cart.ex");
     let taken = neighbours(&[("Shop.Other", "lib/shop/cart.ex"), ("Shop", "lib/shop.ex")]);
-    assert!(matches!(create(ModuleKind::Plain, "Shop.Cart", "", &taken), Err(Error::PathTaken { .. })));
+    assert!(matches!(
+        create(ModuleKind::Plain, "Shop.Cart", "", &taken),
+        Err(Error::PathTaken { .. })
+    ));
 }
 
 #[test]
 fn a_description_cannot_leave_its_heredoc() {
-    let made = create(ModuleKind::Plain, "Shop", "a \"\"\" b #{System.halt()} \\ c", &[]).expect("a module");
-    assert!(made.source.contains("  a \\\"\"\" b \\#{System.halt()} \\\\ c\n"), "{}", made.source);
+    let made = create(
+        ModuleKind::Plain,
+        "Shop",
+        "a \"\"\" b #{System.halt()} \\ c",
+        &[],
+    )
+    .expect("a module");
+    assert!(
+        made.source
+            .contains("  a \\\"\"\" b \\#{System.halt()} \\\\ c\n"),
+        "{}",
+        made.source
+    );
 }

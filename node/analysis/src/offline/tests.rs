@@ -10,11 +10,20 @@ fn answer(wanted: &[(&str, f32)], question: &str) -> String {
         ("lib/a.ex".to_owned(), "defmodule Shop.A do\n  @moduledoc \"Sells. Much.\"\n  @doc \"Sums up. Then stops.\"\n  def total(x), do: Shop.B.price(x)\nend\n".to_owned()),
         ("lib/b.ex".to_owned(), "defmodule Shop.B do\n  @spec price(term) :: integer\n  def price(_), do: 1\n  def far, do: 2\nend\n".to_owned()),
     ]);
-    let graph = CodeGraph::build(&sources.iter().map(|(p, t)| Arc::new(analyze_file(p, t))).collect::<Vec<_>>());
+    let graph = CodeGraph::build(
+        &sources
+            .iter()
+            .map(|(p, t)| Arc::new(analyze_file(p, t)))
+            .collect::<Vec<_>>(),
+    );
     let hits: Vec<(Chunk, f32)> = wanted
         .iter()
         .map(|(name, score)| {
-            let chunk = graph.files().flat_map(|f| &f.chunks).find(|c| c.name == *name).expect("a chunk");
+            let chunk = graph
+                .files()
+                .flat_map(|f| &f.chunks)
+                .find(|c| c.name == *name)
+                .expect("a chunk");
             (chunk.clone(), *score)
         })
         .collect();
@@ -23,7 +32,10 @@ fn answer(wanted: &[(&str, f32)], question: &str) -> String {
 
 #[test]
 fn names_what_was_found_and_how_it_hangs_together() {
-    let text = answer(&[("total", 9.0), ("price", 5.0), ("far", 0.5)], "how are prices summed?");
+    let text = answer(
+        &[("total", 9.0), ("price", 5.0), ("far", 0.5)],
+        "how are prices summed?",
+    );
     assert_eq!(
         text,
         "No model is configured; this is what the code itself says.

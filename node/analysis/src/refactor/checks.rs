@@ -9,8 +9,10 @@ use crate::module::{FileAnalysis, ModuleForm, ModuleInfo};
 /// Longest function name the BEAM takes, in bytes.
 const MAX_NAME: usize = 255;
 
-const RESERVED: [&str; 15] =
-    ["after", "and", "catch", "do", "else", "end", "false", "fn", "in", "nil", "not", "or", "rescue", "true", "when"];
+const RESERVED: [&str; 15] = [
+    "after", "and", "catch", "do", "else", "end", "false", "fn", "in", "nil", "not", "or",
+    "rescue", "true", "when",
+];
 
 /// Functions and macros every module imports, and special forms: a function of the same name would be ambiguous.
 const IMPORTED_EVERYWHERE: &str = " abs alias alias! and apply binary_part binary_slice binding bit_size byte_size case ceil cond dbg \
@@ -23,15 +25,38 @@ to_charlist to_string to_timeout trunc try tuple_size unless unquote unquote_spl
 
 /// Callbacks of well-known behaviours outside every project.
 const KNOWN_CALLBACKS: [(&str, u8); 22] = [
-    ("init", 1), ("handle_call", 3), ("handle_cast", 2), ("handle_info", 2), ("handle_continue", 2), ("terminate", 2),
-    ("code_change", 3), ("format_status", 1), ("format_status", 2), ("start", 2), ("stop", 1), ("child_spec", 1), ("run", 1),
-    ("call", 2), ("mount", 3), ("render", 1), ("handle_event", 3), ("handle_params", 3), ("update", 2), ("perform", 1),
-    ("callback_mode", 0), ("exception", 1),
+    ("init", 1),
+    ("handle_call", 3),
+    ("handle_cast", 2),
+    ("handle_info", 2),
+    ("handle_continue", 2),
+    ("terminate", 2),
+    ("code_change", 3),
+    ("format_status", 1),
+    ("format_status", 2),
+    ("start", 2),
+    ("stop", 1),
+    ("child_spec", 1),
+    ("run", 1),
+    ("call", 2),
+    ("mount", 3),
+    ("render", 1),
+    ("handle_event", 3),
+    ("handle_params", 3),
+    ("update", 2),
+    ("perform", 1),
+    ("callback_mode", 0),
+    ("exception", 1),
 ];
 
 /// Judges the new name by itself.
 pub(super) fn new_name(name: &str) -> Result<(), Error> {
-    let refuse = |reason| Err(Error::BadFunctionName { name: name.to_owned(), reason });
+    let refuse = |reason| {
+        Err(Error::BadFunctionName {
+            name: name.to_owned(),
+            reason,
+        })
+    };
     let body = name.strip_suffix(['?', '!']).unwrap_or(name);
     if !body.starts_with(|c: char| c == '_' || c.is_ascii_lowercase()) {
         return refuse("it begins with a lower-case letter");
@@ -55,25 +80,49 @@ pub(super) fn new_name(name: &str) -> Result<(), Error> {
 }
 
 /// The functions that must be renamed together: the one asked for, or a callback with its implementations.
-pub(super) fn family(graph: &CodeGraph, module: &ModuleInfo, file: &FileAnalysis, chunk: &Chunk) -> Result<Vec<Subject>, Error> {
-    let subject = Subject { module: module.name.clone(), name: chunk.name.clone(), arity: chunk.arity };
+pub(super) fn family(
+    graph: &CodeGraph,
+    module: &ModuleInfo,
+    file: &FileAnalysis,
+    chunk: &Chunk,
+) -> Result<Vec<Subject>, Error> {
+    let subject = Subject {
+        module: module.name.clone(),
+        name: chunk.name.clone(),
+        arity: chunk.arity,
+    };
     let refuse = |reason: String| {
-        Err(Error::RenameRefused { reference: subject.reference(), reason, place: place(file, chunk) })
+        Err(Error::RenameRefused {
+            reference: subject.reference(),
+            reason,
+            place: place(file, chunk),
+        })
     };
     if module.form != ModuleForm::Module {
-        return refuse("it belongs to a protocol, whose implementations may be anywhere".to_owned());
+        return refuse(
+            "it belongs to a protocol, whose implementations may be anywhere".to_owned(),
+        );
     }
-    if !chunk.name.starts_with(|c: char| c == '_' || c.is_alphabetic()) || chunk.name.starts_with("__") {
+    if !chunk
+        .name
+        .starts_with(|c: char| c == '_' || c.is_alphabetic())
+        || chunk.name.starts_with("__")
+    {
         return refuse("operators and the compiler's own functions keep their names".to_owned());
     }
     if let Some(behaviour) = behaviour_of(graph, module, chunk) {
         return relatives(graph, &behaviour, chunk);
     }
-    let declares = module.callbacks.iter().any(|c| c.name == chunk.name && accepts(chunk, &c.name, c.arity));
+    let declares = module
+        .callbacks
+        .iter()
+        .any(|c| c.name == chunk.name && accepts(chunk, &c.name, c.arity));
     if declares {
         return relatives(graph, &module.name.clone(), chunk);
     }
-    let known = KNOWN_CALLBACKS.iter().any(|(name, arity)| accepts(chunk, name, *arity));
+    let known = KNOWN_CALLBACKS
+        .iter()
+        .any(|(name, arity)| accepts(chunk, name, *arity));
     let outside = !module.uses.is_empty() || !module.behaviours.is_empty();
     if chunk.implements.is_some() || (known && outside) {
         return refuse("it implements a callback of a behaviour outside the project".to_owned());
@@ -83,19 +132,36 @@ pub(super) fn family(graph: &CodeGraph, module: &ModuleInfo, file: &FileAnalysis
 
 /// The behaviour of the project whose callback this function implements.
 fn behaviour_of(graph: &CodeGraph, module: &ModuleInfo, chunk: &Chunk) -> Option<String> {
-    let named = module.behaviours.iter().chain(module.uses.iter().map(|u| &u.module)).chain(&chunk.implements);
-    named.filter_map(|name| graph.module(name)).find_map(|(info, _)| {
-        info.callbacks.iter().any(|c| accepts(chunk, &c.name, c.arity)).then(|| info.name.clone())
-    })
+    let named = module
+        .behaviours
+        .iter()
+        .chain(module.uses.iter().map(|u| &u.module))
+        .chain(&chunk.implements);
+    named
+        .filter_map(|name| graph.module(name))
+        .find_map(|(info, _)| {
+            info.callbacks
+                .iter()
+                .any(|c| accepts(chunk, &c.name, c.arity))
+                .then(|| info.name.clone())
+        })
 }
 
 /// The behaviour itself and every module of the project that implements the callback.
 fn relatives(graph: &CodeGraph, behaviour: &str, chunk: &Chunk) -> Result<Vec<Subject>, Error> {
-    let subject = |module: &str, arity| Subject { module: module.to_owned(), name: chunk.name.clone(), arity };
+    let subject = |module: &str, arity| Subject {
+        module: module.to_owned(),
+        name: chunk.name.clone(),
+        arity,
+    };
     let mut out = vec![subject(behaviour, chunk.arity)];
     for (info, _) in graph.modules().filter(|(info, _)| info.name != behaviour) {
-        let implements = info.behaviours.iter().any(|b| b == behaviour) || info.uses.iter().any(|u| u.module == behaviour);
-        let own = graph.functions_of(&info.name).into_iter().find(|c| accepts(c, &chunk.name, chunk.arity.1));
+        let implements = info.behaviours.iter().any(|b| b == behaviour)
+            || info.uses.iter().any(|u| u.module == behaviour);
+        let own = graph
+            .functions_of(&info.name)
+            .into_iter()
+            .find(|c| accepts(c, &chunk.name, chunk.arity.1));
         if let Some(own) = own
             && implements
         {
@@ -109,17 +175,32 @@ fn relatives(graph: &CodeGraph, behaviour: &str, chunk: &Chunk) -> Result<Vec<Su
 pub(super) fn collisions(graph: &CodeGraph, subject: &Subject, new: &str) -> Result<(), Error> {
     for arity in subject.arity.0..=subject.arity.1 {
         if let Some(other) = graph.function(&subject.module, new, arity) {
-            let place = graph.chunk(&other.id).map_or_else(String::new, |(chunk, file)| place(file, chunk));
-            return Err(Error::NameTaken { module: subject.module.clone(), name: new.to_owned(), arity, place });
+            let place = graph
+                .chunk(&other.id)
+                .map_or_else(String::new, |(chunk, file)| place(file, chunk));
+            return Err(Error::NameTaken {
+                module: subject.module.clone(),
+                name: new.to_owned(),
+                arity,
+                place,
+            });
         }
     }
     for file in graph.files() {
-        for call in file.calls.iter().filter(|c| c.module.is_none() && c.function == new) {
-            let touched = call.from_module == subject.module || imports(graph, &call.from_module, &subject.module);
+        for call in file
+            .calls
+            .iter()
+            .filter(|c| c.module.is_none() && c.function == new)
+        {
+            let touched = call.from_module == subject.module
+                || imports(graph, &call.from_module, &subject.module);
             if touched && subject.accepts(usize::from(call.arity)) {
                 return Err(Error::RenameRefused {
                     reference: subject.reference(),
-                    reason: format!("{} already calls another {new}/{}", call.from_module, call.arity),
+                    reason: format!(
+                        "{} already calls another {new}/{}",
+                        call.from_module, call.arity
+                    ),
                     place: format!("{}:{}", file.path, call.line),
                 });
             }
@@ -129,12 +210,18 @@ pub(super) fn collisions(graph: &CodeGraph, subject: &Subject, new: &str) -> Res
 }
 
 fn importers(graph: &CodeGraph, subject: &Subject, new: &str) -> Result<(), Error> {
-    for (info, file) in graph.modules().filter(|(info, _)| imports(graph, &info.name, &subject.module)) {
+    for (info, file) in graph
+        .modules()
+        .filter(|(info, _)| imports(graph, &info.name, &subject.module))
+    {
         for arity in subject.arity.0..=subject.arity.1 {
             if graph.function(&info.name, new, arity).is_some() {
                 return Err(Error::RenameRefused {
                     reference: subject.reference(),
-                    reason: format!("{} imports {} and defines {new}/{arity} itself", info.name, subject.module),
+                    reason: format!(
+                        "{} imports {} and defines {new}/{arity} itself",
+                        info.name, subject.module
+                    ),
                     place: format!("{}:{}", file.path, info.span.start_line),
                 });
             }
@@ -144,23 +231,37 @@ fn importers(graph: &CodeGraph, subject: &Subject, new: &str) -> Result<(), Erro
 }
 
 fn imports(graph: &CodeGraph, module: &str, imported: &str) -> bool {
-    graph.module(module).is_some_and(|(info, _)| info.imports.iter().any(|i| i.module == imported))
+    graph
+        .module(module)
+        .is_some_and(|(info, _)| info.imports.iter().any(|i| i.module == imported))
 }
 
 /// Refuses when a macro may import the subject's module into others and they seem to call it.
-pub(super) fn hidden_imports(graph: &CodeGraph, subject: &Subject, importer: &str) -> Result<(), Error> {
+pub(super) fn hidden_imports(
+    graph: &CodeGraph,
+    subject: &Subject,
+    importer: &str,
+) -> Result<(), Error> {
     for file in graph.files() {
-        for call in file.calls.iter().filter(|c| c.module.is_none() && c.function == subject.name) {
+        for call in file
+            .calls
+            .iter()
+            .filter(|c| c.module.is_none() && c.function == subject.name)
+        {
             if !subject.accepts(usize::from(call.arity)) || call.from_module == subject.module {
                 continue;
             }
             let found = graph.edges().iter().any(|edge| {
-                edge.path == file.path && edge.call.name_start_byte == call.name_start_byte && edge.resolution != Resolution::Use
+                edge.path == file.path
+                    && edge.call.name_start_byte == call.name_start_byte
+                    && edge.resolution != Resolution::Use
             });
             if !found {
                 return Err(Error::RenameRefused {
                     reference: subject.reference(),
-                    reason: format!("a macro in {importer} imports it, and this call may come from there"),
+                    reason: format!(
+                        "a macro in {importer} imports it, and this call may come from there"
+                    ),
                     place: format!("{}:{}", file.path, call.line),
                 });
             }
@@ -171,7 +272,11 @@ pub(super) fn hidden_imports(graph: &CodeGraph, subject: &Subject, importer: &st
 
 /// `path:line` of a chunk.
 pub(super) fn place(file: &FileAnalysis, chunk: &Chunk) -> String {
-    format!("{}:{}", file.path, chunk.spans.first().map_or(0, |span| span.start_line))
+    format!(
+        "{}:{}",
+        file.path,
+        chunk.spans.first().map_or(0, |span| span.start_line)
+    )
 }
 
 /// Whether a chunk is a function that can be renamed at all.

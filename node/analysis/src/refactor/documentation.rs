@@ -11,17 +11,37 @@ const CODE_INDENT: usize = 6;
 /// Byte ranges of the name in the documentation and `describe` headings of one file.
 ///
 /// `alone` says that no other function of the module has this name, so that a call need not be counted.
-pub(super) fn mentions(root: Node<'_>, text: &str, file: &FileAnalysis, subject: &Subject, alone: bool) -> Vec<(usize, usize)> {
+pub(super) fn mentions(
+    root: Node<'_>,
+    text: &str,
+    file: &FileAnalysis,
+    subject: &Subject,
+    alone: bool,
+) -> Vec<(usize, usize)> {
     let mut out = Vec::new();
     let mut pending = vec![root];
     while let Some(node) = pending.pop() {
         if let Some(doc) = documentation(node, text) {
-            let inside = super::sites::enclosing_module(file, node.start_byte()) == Some(subject.module.as_str());
-            scan(text, doc.start_byte(), doc.end_byte(), &Reader { file, subject, alone, inside }, &mut out);
+            let inside = super::sites::enclosing_module(file, node.start_byte())
+                == Some(subject.module.as_str());
+            scan(
+                text,
+                doc.start_byte(),
+                doc.end_byte(),
+                &Reader {
+                    file,
+                    subject,
+                    alone,
+                    inside,
+                },
+                &mut out,
+            );
             continue;
         }
         if call_name(node, text) == Some("describe")
-            && let Some(heading) = argument_nodes(node).into_iter().find(|n| n.kind() == "string")
+            && let Some(heading) = argument_nodes(node)
+                .into_iter()
+                .find(|n| n.kind() == "string")
         {
             out.extend(heading_mention(text, heading, subject));
         }
@@ -48,7 +68,8 @@ fn heading_mention(text: &str, heading: Node<'_>, subject: &Subject) -> Option<(
     let accepted = arity.parse::<usize>().is_ok_and(|a| subject.accepts(a));
     let full = format!("{}.{}", subject.module, subject.name);
     let short = format!(".{}", subject.name);
-    let known = name == subject.name || name == full || (name.ends_with(&short) && full.ends_with(name));
+    let known =
+        name == subject.name || name == full || (name.ends_with(&short) && full.ends_with(name));
     (accepted && known).then(|| {
         let end = start + name.len();
         (end - subject.name.len(), end)
@@ -65,7 +86,9 @@ struct Reader<'a> {
 
 fn scan(text: &str, start: usize, end: usize, reader: &Reader<'_>, out: &mut Vec<(usize, usize)>) {
     let name = reader.subject.name.as_str();
-    let Some(doc) = text.get(start..end) else { return };
+    let Some(doc) = text.get(start..end) else {
+        return;
+    };
     for (at, _) in doc.match_indices(name) {
         let (before, after) = (&doc[..at], &doc[at + name.len()..]);
         if reader.is_mention(before, after) {
@@ -77,10 +100,15 @@ fn scan(text: &str, start: usize, end: usize, reader: &Reader<'_>, out: &mut Vec
 impl Reader<'_> {
     fn is_mention(&self, before: &str, after: &str) -> bool {
         let is_word = |c: char| c == '_' || c.is_alphanumeric();
-        if before.chars().next_back().is_some_and(is_word) || before.ends_with('@') || before.ends_with(':') && !before.ends_with("c:") {
+        if before.chars().next_back().is_some_and(is_word)
+            || before.ends_with('@')
+            || before.ends_with(':') && !before.ends_with("c:")
+        {
             return false;
         }
-        let name_goes_on = |c: char| is_word(c) || ((c == '?' || c == '!') && !self.subject.name.ends_with(['?', '!']));
+        let name_goes_on = |c: char| {
+            is_word(c) || ((c == '?' || c == '!') && !self.subject.name.ends_with(['?', '!']))
+        };
         if after.chars().next().is_some_and(name_goes_on) {
             return false;
         }
@@ -95,15 +123,24 @@ impl Reader<'_> {
     /// `Shop.Cart` of `Shop.Cart.` directly before the name.
     fn qualifier(&self, before: &str) -> Option<String> {
         let path = before.strip_suffix('.')?;
-        let tail = path.rfind(|c: char| !(c == '.' || c == '_' || c.is_alphanumeric())).map_or(0, |at| at + 1);
+        let tail = path
+            .rfind(|c: char| !(c == '.' || c == '_' || c.is_alphanumeric()))
+            .map_or(0, |at| at + 1);
         // `rfind` gives the start of a character; step over it whole.
-        let tail = (tail..=path.len()).find(|at| path.is_char_boundary(*at)).unwrap_or(path.len());
+        let tail = (tail..=path.len())
+            .find(|at| path.is_char_boundary(*at))
+            .unwrap_or(path.len());
         Some(path[tail..].to_owned())
     }
 
     fn is_module(&self, written: &str) -> bool {
         let module = &self.subject.module;
-        let aliased = self.file.modules.iter().flat_map(|m| &m.aliases).any(|a| a.short == written && a.full == *module);
+        let aliased = self
+            .file
+            .modules
+            .iter()
+            .flat_map(|m| &m.aliases)
+            .any(|a| a.short == written && a.full == *module);
         written == module || aliased || (self.inside && module.ends_with(&format!(".{written}")))
     }
 
@@ -113,17 +150,27 @@ impl Reader<'_> {
         let typed = line.trim_start();
         // Prose in a heredoc stands two to four blanks in; code four more.
         let block = line.len() - typed.len() >= CODE_INDENT && !typed.starts_with(['*', '-']);
-        block || typed.starts_with("iex") && typed.contains('>') || typed.starts_with("...>") || line.matches('`').count() % 2 == 1
+        block
+            || typed.starts_with("iex") && typed.contains('>')
+            || typed.starts_with("...>")
+            || line.matches('`').count() % 2 == 1
     }
 
     fn fits(&self, before: &str, after: &str, qualified: bool) -> bool {
         if let Some(arity) = after.strip_prefix('/') {
             let digits: String = arity.chars().take_while(char::is_ascii_digit).collect();
-            return digits.parse::<usize>().is_ok_and(|a| self.subject.accepts(a));
+            return digits
+                .parse::<usize>()
+                .is_ok_and(|a| self.subject.accepts(a));
         }
         if after.starts_with('(') {
-            let piped = before.trim_end_matches(|c: char| c == '.' || c == '_' || c.is_alphanumeric()).trim_end().ends_with("|>");
-            return self.alone || count_arguments(after).is_some_and(|n| self.subject.accepts(n + usize::from(piped)));
+            let piped = before
+                .trim_end_matches(|c: char| c == '.' || c == '_' || c.is_alphanumeric())
+                .trim_end()
+                .ends_with("|>");
+            return self.alone
+                || count_arguments(after)
+                    .is_some_and(|n| self.subject.accepts(n + usize::from(piped)));
         }
         // `Module.name` in code without parentheses or arity.
         qualified && self.alone && self.is_code(before)

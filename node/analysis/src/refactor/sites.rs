@@ -4,7 +4,8 @@ use super::documentation::documentation;
 use crate::analyze::parse_head;
 use crate::module::FileAnalysis;
 use crate::syntax::{
-    argument_nodes, arguments, call_name, keyword_pairs, keyword_value, left, named_children, operand, operator, right, slice, target,
+    argument_nodes, arguments, call_name, keyword_pairs, keyword_value, left, named_children,
+    operand, operator, right, slice, target,
 };
 use tree_sitter::Node;
 
@@ -32,7 +33,10 @@ pub(super) enum Site<'t> {
     /// The name itself, in a head, a spec, a callback or a keyword list.
     Name { start: usize, end: usize },
     /// A delegate's own head: the old name must live on in `as:`.
-    DelegateHead { definition: Node<'t>, name: Node<'t> },
+    DelegateHead {
+        definition: Node<'t>,
+        name: Node<'t>,
+    },
     /// The definition stands inside `quote`.
     Quoted { line: u32 },
     /// The atom stands where it may name the function.
@@ -46,8 +50,17 @@ pub(super) enum Site<'t> {
 }
 
 /// Finds the sites of a subject in one file.
-pub(super) fn sites<'t>(root: Node<'t>, text: &str, file: &FileAnalysis, subject: &Subject) -> Vec<Site<'t>> {
-    let finder = Finder { text, file, subject };
+pub(super) fn sites<'t>(
+    root: Node<'t>,
+    text: &str,
+    file: &FileAnalysis,
+    subject: &Subject,
+) -> Vec<Site<'t>> {
+    let finder = Finder {
+        text,
+        file,
+        subject,
+    };
     let mut out = Vec::new();
     let mut pending = vec![root];
     while let Some(node) = pending.pop() {
@@ -71,8 +84,14 @@ impl Finder<'_> {
         match node.kind() {
             "call" => self.call(node, out),
             "unary_operator" if operator(node, self.text) == "@" => self.attribute(node, out),
-            "atom" if slice(node, self.text).strip_prefix(':') == Some(self.subject.name.as_str()) => {
-                out.push(Site::Atom { start: node.start_byte(), end: node.end_byte(), line: line(node) });
+            "atom"
+                if slice(node, self.text).strip_prefix(':') == Some(self.subject.name.as_str()) =>
+            {
+                out.push(Site::Atom {
+                    start: node.start_byte(),
+                    end: node.end_byte(),
+                    line: line(node),
+                });
             }
             "quoted_content" => self.quoted(node, out),
             _ => {}
@@ -88,14 +107,19 @@ impl Finder<'_> {
             let bare = !before.is_some_and(|c| c == '_' || c.is_alphanumeric());
             if bare && content[at + name.len()..].starts_with('(') {
                 let lines = content[..at].matches('\n').count();
-                out.push(Site::Text { line: line(node) + lines as u32 });
+                out.push(Site::Text {
+                    line: line(node) + lines as u32,
+                });
             }
         }
     }
 
     fn call<'t>(&self, node: Node<'t>, out: &mut Vec<Site<'t>>) {
         match call_name(node, self.text) {
-            Some("def" | "defp" | "defmacro" | "defmacrop" | "defguard" | "defguardp" | "defdelegate") => {
+            Some(
+                "def" | "defp" | "defmacro" | "defmacrop" | "defguard" | "defguardp"
+                | "defdelegate",
+            ) => {
                 self.definition(node, out);
             }
             Some("import") => self.import(node, out),
@@ -113,16 +137,25 @@ impl Finder<'_> {
     }
 
     fn definition<'t>(&self, node: Node<'t>, out: &mut Vec<Site<'t>>) {
-        let Some(first) = argument_nodes(node).into_iter().next() else { return };
-        let Some(head) = parse_head(first, self.text).filter(|head| head.name == self.subject.name) else { return };
-        let reaches = (head.arity.saturating_sub(head.defaults)..=head.arity).any(|a| self.subject.accepts(usize::from(a)));
+        let Some(first) = argument_nodes(node).into_iter().next() else {
+            return;
+        };
+        let Some(head) = parse_head(first, self.text).filter(|head| head.name == self.subject.name)
+        else {
+            return;
+        };
+        let reaches = (head.arity.saturating_sub(head.defaults)..=head.arity)
+            .any(|a| self.subject.accepts(usize::from(a)));
         if !reaches || !self.inside_module(node) {
             return;
         }
         if self.inside_quote(node) {
             out.push(Site::Quoted { line: line(node) });
         } else if call_name(node, self.text) == Some("defdelegate") {
-            out.push(Site::DelegateHead { definition: node, name: head.name_node });
+            out.push(Site::DelegateHead {
+                definition: node,
+                name: head.name_node,
+            });
         } else {
             out.push(name_site(head.name_node));
         }
@@ -131,7 +164,10 @@ impl Finder<'_> {
     fn import<'t>(&self, node: Node<'t>, out: &mut Vec<Site<'t>>) {
         let line = line(node);
         let listed = self.file.modules.iter().flat_map(|m| &m.imports);
-        let imports = listed.into_iter().any(|d| d.module == self.subject.module && d.line == line) || self.names_module(node);
+        let imports = listed
+            .into_iter()
+            .any(|d| d.module == self.subject.module && d.line == line)
+            || self.names_module(node);
         if !imports {
             return;
         }
@@ -145,11 +181,15 @@ impl Finder<'_> {
 
     /// `@spec`, `@callback`, and attributes that list functions by name and arity.
     fn attribute<'t>(&self, node: Node<'t>, out: &mut Vec<Site<'t>>) {
-        let Some(call) = operand(node).filter(|c| c.kind() == "call") else { return };
+        let Some(call) = operand(node).filter(|c| c.kind() == "call") else {
+            return;
+        };
         if !self.inside_module(node) {
             return;
         }
-        let Some(first) = argument_nodes(call).into_iter().next() else { return };
+        let Some(first) = argument_nodes(call).into_iter().next() else {
+            return;
+        };
         match call_name(call, self.text) {
             Some("spec" | "callback" | "macrocallback") => {
                 if let Some(name) = self.spec_name(first) {
@@ -171,10 +211,23 @@ impl Finder<'_> {
     }
 
     fn spec_name<'t>(&self, spec: Node<'t>) -> Option<Node<'t>> {
-        let typed = if operator(spec, self.text) == "when" { left(spec)? } else { spec };
-        let head = if operator(typed, self.text) == "::" { left(typed)? } else { return None };
-        let name = if head.kind() == "call" { target(head)? } else { head };
-        let matches = slice(name, self.text) == self.subject.name && self.subject.accepts(argument_nodes(head).len());
+        let typed = if operator(spec, self.text) == "when" {
+            left(spec)?
+        } else {
+            spec
+        };
+        let head = if operator(typed, self.text) == "::" {
+            left(typed)?
+        } else {
+            return None;
+        };
+        let name = if head.kind() == "call" {
+            target(head)?
+        } else {
+            head
+        };
+        let matches = slice(name, self.text) == self.subject.name
+            && self.subject.accepts(argument_nodes(head).len());
         matches.then_some(name)
     }
 
@@ -186,20 +239,39 @@ impl Finder<'_> {
             if key == self.subject.name && arity.is_ok_and(|a| self.subject.accepts(a)) {
                 let Some(pair) = value.parent() else { continue };
                 let start = pair.start_byte();
-                out.push(Site::Name { start, end: start + key.len() });
+                out.push(Site::Name {
+                    start,
+                    end: start + key.len(),
+                });
             }
         }
     }
 
     fn dynamic<'t>(&self, node: Node<'t>, out: &mut Vec<Site<'t>>) {
-        let Some(dot) = target(node).filter(|t| t.kind() == "dot") else { return };
-        let (Some(receiver), Some(name)) = (left(dot), right(dot)) else { return };
-        let unknown = matches!(receiver.kind(), "identifier" | "call" | "unary_operator" | "dot" | "access_call");
+        let Some(dot) = target(node).filter(|t| t.kind() == "dot") else {
+            return;
+        };
+        let (Some(receiver), Some(name)) = (left(dot), right(dot)) else {
+            return;
+        };
+        let unknown = matches!(
+            receiver.kind(),
+            "identifier" | "call" | "unary_operator" | "dot" | "access_call"
+        );
         let current_module = slice(receiver, self.text) == "__MODULE__";
         // A field of a map has no arguments in parentheses.
-        if unknown && !current_module && slice(name, self.text) == self.subject.name && arguments(node).is_some() {
-            let piped = node.parent().is_some_and(|p| operator(p, self.text) == "|>" && right(p) == Some(node));
-            if self.subject.accepts(argument_nodes(node).len() + usize::from(piped)) {
+        if unknown
+            && !current_module
+            && slice(name, self.text) == self.subject.name
+            && arguments(node).is_some()
+        {
+            let piped = node
+                .parent()
+                .is_some_and(|p| operator(p, self.text) == "|>" && right(p) == Some(node));
+            if self
+                .subject
+                .accepts(argument_nodes(node).len() + usize::from(piped))
+            {
                 out.push(Site::Dynamic { line: line(node) });
             }
         }
@@ -207,10 +279,17 @@ impl Finder<'_> {
 
     /// Whether the first argument is the subject's module, in full or by its last part.
     fn names_module(&self, node: Node<'_>) -> bool {
-        let Some(first) = argument_nodes(node).into_iter().next() else { return false };
+        let Some(first) = argument_nodes(node).into_iter().next() else {
+            return false;
+        };
         let written = slice(first, self.text);
         let module = &self.subject.module;
-        let aliased = self.file.modules.iter().flat_map(|m| &m.aliases).any(|a| a.short == written && a.full == *module);
+        let aliased = self
+            .file
+            .modules
+            .iter()
+            .flat_map(|m| &m.aliases)
+            .any(|a| a.short == written && a.full == *module);
         written == module || aliased || (written == "__MODULE__" && self.inside_module(node))
     }
 
@@ -232,12 +311,20 @@ impl Finder<'_> {
 
 /// The innermost module around a byte.
 pub(super) fn enclosing_module(file: &FileAnalysis, byte: usize) -> Option<&str> {
-    let around = file.modules.iter().filter(|m| (m.span.start_byte as usize..m.span.end_byte as usize).contains(&byte));
-    around.min_by_key(|m| m.span.end_byte - m.span.start_byte).map(|m| m.name.as_str())
+    let around = file
+        .modules
+        .iter()
+        .filter(|m| (m.span.start_byte as usize..m.span.end_byte as usize).contains(&byte));
+    around
+        .min_by_key(|m| m.span.end_byte - m.span.start_byte)
+        .map(|m| m.name.as_str())
 }
 
 fn name_site(node: Node<'_>) -> Site<'_> {
-    Site::Name { start: node.start_byte(), end: node.end_byte() }
+    Site::Name {
+        start: node.start_byte(),
+        end: node.end_byte(),
+    }
 }
 
 fn line(node: Node<'_>) -> u32 {

@@ -18,11 +18,17 @@ pub(crate) fn examples(doc: &str) -> Vec<Example> {
     for (line, raw) in doc.lines().enumerate() {
         let text = raw.trim();
         if let Some(typed) = prompt(text, "iex") {
-            out.push(Example { expression: typed.to_owned(), expected: String::new(), line });
+            out.push(Example {
+                expression: typed.to_owned(),
+                expected: String::new(),
+                line,
+            });
             state = State::Typed;
             continue;
         }
-        let Some(current) = out.last_mut() else { continue };
+        let Some(current) = out.last_mut() else {
+            continue;
+        };
         if text.is_empty() || text.starts_with("```") {
             state = State::Prose;
             continue;
@@ -59,7 +65,10 @@ fn prompt<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let rest = match rest.strip_prefix('(') {
         Some(counted) => {
             let (number, after) = counted.split_once(')')?;
-            number.bytes().all(|b| b.is_ascii_digit()).then_some(after)?
+            number
+                .bytes()
+                .all(|b| b.is_ascii_digit())
+                .then_some(after)?
         }
         None => rest,
     };

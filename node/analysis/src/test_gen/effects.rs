@@ -31,7 +31,10 @@ pub(super) fn judge(graph: &CodeGraph, chunk_id: &str) -> Verdict {
             };
             match effect {
                 Some(Effect::Writes(words) | Effect::Depends(words)) => {
-                    let name = call.module.as_ref().map_or_else(|| call.function.clone(), |m| format!("{m}.{}", call.function));
+                    let name = call.module.as_ref().map_or_else(
+                        || call.function.clone(),
+                        |m| format!("{m}.{}", call.function),
+                    );
                     return Verdict::Refused(format!("{words} ({name}, line {})", call.line));
                 }
                 Some(Effect::Reads(_)) => verdict = Verdict::Unstable,

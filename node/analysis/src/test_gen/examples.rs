@@ -28,7 +28,11 @@ pub(super) struct Finder<'a> {
 
 impl<'a> Finder<'a> {
     pub(super) fn new(graph: &'a CodeGraph, sources: &'a dyn SourceText) -> Self {
-        Self { graph, sources, parsed: HashMap::new() }
+        Self {
+            graph,
+            sources,
+            parsed: HashMap::new(),
+        }
     }
 
     /// Gives the calls of a function at an arity whose arguments are all literals.
@@ -41,7 +45,9 @@ impl<'a> Finder<'a> {
             }
             let in_test = edge.path.ends_with("_test.exs");
             let at = edge.call.name_start_byte as usize;
-            let Some((text, tree)) = self.file(&edge.path) else { continue };
+            let Some((text, tree)) = self.file(&edge.path) else {
+                continue;
+            };
             if let Some(arguments) = call_at(tree.root_node(), text, at)
                 && arguments.len() == usize::from(arity)
             {
@@ -75,7 +81,11 @@ fn call_at(root: Node<'_>, text: &str, at: usize) -> Option<Vec<Literal>> {
         && right(pipe) == Some(node)
     {
         let first = from_node(left(pipe)?, text)?;
-        return Some(std::iter::once(first).chain(arguments(node, text)?).collect());
+        return Some(
+            std::iter::once(first)
+                .chain(arguments(node, text)?)
+                .collect(),
+        );
     }
     arguments(node, text)
 }
@@ -94,7 +104,9 @@ fn arguments(call: Node<'_>, text: &str) -> Option<Vec<Literal>> {
 
 /// Arguments of the calls in a function's own examples.
 pub(super) fn documented(chunk: &Chunk, arity: u8) -> Vec<Vec<Literal>> {
-    let Doc::Text(doc) = &chunk.doc else { return Vec::new() };
+    let Doc::Text(doc) = &chunk.doc else {
+        return Vec::new();
+    };
     let mut out = Vec::new();
     for example in examples(doc) {
         let text = example.expression;

@@ -1,7 +1,10 @@
 //! What the probe printed, and the proposal narrowed and widened by it.
 
 use super::render::body;
-use super::{CandidateCall, Expect, MAX_TESTS_PER_FUNCTION, Origin, Plan, ProposedTest, Purpose, Skipped, TestProposal};
+use super::{
+    CandidateCall, Expect, MAX_TESTS_PER_FUNCTION, Origin, Plan, ProposedTest, Purpose, Skipped,
+    TestProposal,
+};
 use crate::literal::{Literal, argument_list};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -44,9 +47,16 @@ pub struct Observation {
 
 /// Finds the probe's lines in whatever else a test run prints.
 pub fn read_observations(output: &str) -> Vec<Observation> {
-    let lines = output.lines().filter_map(|line| line.find("{\"aiex_probe\":").map(|at| &line[at..]));
+    let lines = output
+        .lines()
+        .filter_map(|line| line.find("{\"aiex_probe\":").map(|at| &line[at..]));
     lines
-        .filter_map(|line| serde_json::Deserializer::from_str(line).into_iter::<Observation>().next()?.ok())
+        .filter_map(|line| {
+            serde_json::Deserializer::from_str(line)
+                .into_iter::<Observation>()
+                .next()?
+                .ok()
+        })
         .collect()
 }
 
@@ -55,11 +65,15 @@ pub fn read_observations(output: &str) -> Vec<Observation> {
 /// At most five tests per function remain, the most trustworthy first. Exceptions are never recorded: for made-up input
 /// they say nothing about what the function is for.
 pub fn with_observations(mut proposal: TestProposal, observations: &[Observation]) -> TestProposal {
-    let seen: HashMap<&str, &Observation> = observations.iter().map(|o| (o.id.as_str(), o)).collect();
+    let seen: HashMap<&str, &Observation> =
+        observations.iter().map(|o| (o.id.as_str(), o)).collect();
     let calls = std::mem::take(&mut proposal.calls);
     let tests = std::mem::take(&mut proposal.tests);
     for test in tests {
-        let own: Vec<&CandidateCall> = calls.iter().filter(|call| belongs_to(call, &test.id)).collect();
+        let own: Vec<&CandidateCall> = calls
+            .iter()
+            .filter(|call| belongs_to(call, &test.id))
+            .collect();
         match narrowed(test, &own, &seen) {
             Ok(test) => proposal.tests.push(test),
             Err(skipped) => proposal.skipped.push(skipped),
@@ -86,23 +100,64 @@ fn belongs_to(call: &CandidateCall, test: &str) -> bool {
 
 type Seen<'a> = HashMap<&'a str, &'a Observation>;
 
-fn narrowed(mut test: ProposedTest, own: &[&CandidateCall], seen: &Seen<'_>) -> Result<ProposedTest, Skipped> {
-    let refuse = |reason: &str| Skipped { function: test.function.clone(), reason: format!("{}: {reason}", test.name) };
+fn narrowed(
+    mut test: ProposedTest,
+    own: &[&CandidateCall],
+    seen: &Seen<'_>,
+) -> Result<ProposedTest, Skipped> {
+    let refuse = |reason: &str| Skipped {
+        function: test.function.clone(),
+        reason: format!("{}: {reason}", test.name),
+    };
     if let Plan::Doctest { .. } = test.plan {
-        let compiled = own.iter().any(|call| seen.get(call.id.as_str()).is_some_and(|o| o.outcome == Outcome::Compiled));
-        return if compiled { Ok(test) } else { Err(refuse("the examples do not compile on their own")) };
+        let compiled = own.iter().any(|call| {
+            seen.get(call.id.as_str())
+                .is_some_and(|o| o.outcome == Outcome::Compiled)
+        });
+        return if compiled {
+            Ok(test)
+        } else {
+            Err(refuse("the examples do not compile on their own"))
+        };
     }
-    let Plan::Loop { parameters, rows, call, assertions } = test.plan.clone() else { return Ok(test) };
+    let Plan::Loop {
+        parameters,
+        rows,
+        call,
+        assertions,
+    } = test.plan.clone()
+    else {
+        return Ok(test);
+    };
     let verdicts: Vec<Option<Fit>> = own.iter().map(|call| fit(call, seen)).collect();
     // All rows of one test must hold in the same way.
-    let wanted = if verdicts.contains(&Some(Fit::Plain)) { Fit::Plain } else { Fit::Wrapped };
-    let holds: Vec<Vec<String>> =
-        rows.into_iter().zip(&verdicts).filter(|(_, v)| **v == Some(wanted)).map(|(row, _)| row).collect();
+    let wanted = if verdicts.contains(&Some(Fit::Plain)) {
+        Fit::Plain
+    } else {
+        Fit::Wrapped
+    };
+    let holds: Vec<Vec<String>> = rows
+        .into_iter()
+        .zip(&verdicts)
+        .filter(|(_, v)| **v == Some(wanted))
+        .map(|(row, _)| row)
+        .collect();
     if holds.is_empty() {
-        return Err(refuse("no input of mine gives a value that could be checked"));
+        return Err(refuse(
+            "no input of mine gives a value that could be checked",
+        ));
     }
-    let assertions = if wanted == Fit::Wrapped { wrapped(assertions) } else { assertions };
-    test.plan = Plan::Loop { parameters, rows: holds, call, assertions };
+    let assertions = if wanted == Fit::Wrapped {
+        wrapped(assertions)
+    } else {
+        assertions
+    };
+    test.plan = Plan::Loop {
+        parameters,
+        rows: holds,
+        call,
+        assertions,
+    };
     match body(&test.plan) {
         Some(text) => {
             test.body = text;
@@ -121,8 +176,12 @@ enum Fit {
 }
 
 fn fit(call: &CandidateCall, seen: &Seen<'_>) -> Option<Fit> {
-    let observation = seen.get(call.id.as_str()).filter(|o| o.outcome == Outcome::Value)?;
-    let Purpose::Row { expect, .. } = &call.purpose else { return None };
+    let observation = seen
+        .get(call.id.as_str())
+        .filter(|o| o.outcome == Outcome::Value)?;
+    let Purpose::Row { expect, .. } = &call.purpose else {
+        return None;
+    };
     match expect {
         Expect::Anything => Some(Fit::Plain),
         Expect::True => (observation.text == "true").then_some(Fit::Plain),
@@ -143,10 +202,18 @@ fn wrapped(assertions: Vec<Vec<String>>) -> Vec<Vec<String>> {
         Some((left, right)) => format!("{left} == {{:ok, {right}}}"),
         None => assertion,
     };
-    assertions.into_iter().map(|any| any.into_iter().map(wrap).collect()).collect()
+    assertions
+        .into_iter()
+        .map(|any| any.into_iter().map(wrap).collect())
+        .collect()
 }
 
-fn recorded(proposal: &TestProposal, call: &CandidateCall, origin: Origin, seen: &Observation) -> Option<ProposedTest> {
+fn recorded(
+    proposal: &TestProposal,
+    call: &CandidateCall,
+    origin: Origin,
+    seen: &Observation,
+) -> Option<ProposedTest> {
     let usable = seen.outcome == Outcome::Value && seen.stable && seen.readable;
     if !usable || seen.text.chars().count() > MAX_RECORDED {
         return None;
@@ -154,13 +221,17 @@ fn recorded(proposal: &TestProposal, call: &CandidateCall, origin: Origin, seen:
     let value = Literal::parse(&seen.text)?.aliased(&proposal.module);
     let own = call.expression.strip_prefix(proposal.module.as_str())?;
     let (function, arguments) = own.split_once('(')?;
-    let arguments = Literal::parse(&format!("[{}]", arguments.strip_suffix(')')?))?.aliased(&proposal.module);
+    let arguments =
+        Literal::parse(&format!("[{}]", arguments.strip_suffix(')')?))?.aliased(&proposal.module);
     let arguments = match arguments {
         Literal::List(items) => argument_list(&items),
         _ => return None,
     };
     let number = call.id.rsplit(' ').next().unwrap_or_default();
-    let plan = Plan::Equal { call: format!("{}{function}({arguments})", proposal.short_name()), expected: value.to_string() };
+    let plan = Plan::Equal {
+        call: format!("{}{function}({arguments})", proposal.short_name()),
+        expected: value.to_string(),
+    };
     Some(ProposedTest {
         id: call.id.clone(),
         describe: call.function.clone(),
@@ -180,13 +251,21 @@ fn title(arguments: &str, value: &str, number: &str) -> String {
         arguments if brief(arguments) => format!(" for {arguments}"),
         _ => format!(" for input {number}"),
     };
-    if brief(value) { format!("gives {value}{given}") } else { format!("gives the recorded value{given}") }
+    if brief(value) {
+        format!("gives {value}{given}")
+    } else {
+        format!("gives the recorded value{given}")
+    }
 }
 
 /// Puts the tests in the order of the functions, keeps five of each, and makes names unique.
 fn order(proposal: &mut TestProposal, calls: &[CandidateCall]) {
     let mut functions: Vec<String> = Vec::new();
-    let named = proposal.tests.iter().map(|t| &t.function).chain(calls.iter().map(|c| &c.function));
+    let named = proposal
+        .tests
+        .iter()
+        .map(|t| &t.function)
+        .chain(calls.iter().map(|c| &c.function));
     for function in named {
         if !functions.contains(function) {
             functions.push(function.clone());
@@ -194,8 +273,9 @@ fn order(proposal: &mut TestProposal, calls: &[CandidateCall]) {
     }
     let mut kept = Vec::new();
     for function in functions {
-        let (mut own, rest): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut proposal.tests).into_iter().partition(|t| t.function == function);
+        let (mut own, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut proposal.tests)
+            .into_iter()
+            .partition(|t| t.function == function);
         proposal.tests = rest;
         own.sort_by_key(|test| test.origin);
         kept.extend(telling(own));
@@ -205,7 +285,10 @@ fn order(proposal: &mut TestProposal, calls: &[CandidateCall]) {
         let Some(test) = rest.first_mut() else { break };
         let plain = test.name.clone();
         let mut number = 1;
-        while before.iter().any(|other| other.describe == test.describe && other.name == test.name) {
+        while before
+            .iter()
+            .any(|other| other.describe == test.describe && other.name == test.name)
+        {
             number += 1;
             test.name = format!("{plain} ({number})");
         }

@@ -9,8 +9,10 @@ use crate::project_types::{ProjectTypes, specs};
 use crate::typespec::{Emptiness, Samples, Scope, Spec, Type, by_parameter_name, combine};
 
 /// Words that cannot be variables, and names the generated code uses itself.
-const TAKEN: [&str; 15] =
-    ["do", "end", "fn", "nil", "true", "false", "when", "and", "or", "not", "in", "result", "cases", "after", "else"];
+const TAKEN: [&str; 15] = [
+    "do", "end", "fn", "nil", "true", "false", "when", "and", "or", "not", "in", "result", "cases",
+    "after", "else",
+];
 /// Most values of one parameter taken from patterns.
 const MAX_FROM_HEADS: usize = 3;
 
@@ -38,34 +40,65 @@ impl Signature {
             .into_iter()
             .filter(|spec| spec.name == chunk.name)
             .find(|spec| (usize::from(low)..=usize::from(high)).contains(&spec.arguments.len()));
-        let arity = spec.as_ref().and_then(|s| u8::try_from(s.arguments.len()).ok()).unwrap_or(low);
-        Self { arity, spec, clauses: clauses(chunk, text) }
+        let arity = spec
+            .as_ref()
+            .and_then(|s| u8::try_from(s.arguments.len()).ok())
+            .unwrap_or(low);
+        Self {
+            arity,
+            spec,
+            clauses: clauses(chunk, text),
+        }
     }
 
     /// Makes names and rows of values.
     pub(super) fn inputs(self, info: &ModuleInfo, types: &ProjectTypes<'_>) -> Inputs {
         let arity = usize::from(self.arity);
-        let samples = Samples { types, module: &info.name };
-        let aliases: Vec<(String, String)> =
-            info.aliases.iter().map(|a| (a.short.clone(), a.full.clone())).collect();
-        let scope = Scope { module: &info.name, aliases: &aliases };
+        let samples = Samples {
+            types,
+            module: &info.name,
+        };
+        let aliases: Vec<(String, String)> = info
+            .aliases
+            .iter()
+            .map(|a| (a.short.clone(), a.full.clone()))
+            .collect();
+        let scope = Scope {
+            module: &info.name,
+            aliases: &aliases,
+        };
         let mut names = Vec::with_capacity(arity);
         let mut columns = Vec::with_capacity(arity);
         for at in 0..arity {
-            let parameters: Vec<(&Parameter, &Clause)> =
-                self.clauses.iter().filter_map(|c| Some((*given(c, self.arity).get(at)?, c))).collect();
+            let parameters: Vec<(&Parameter, &Clause)> = self
+                .clauses
+                .iter()
+                .filter_map(|c| Some((*given(c, self.arity).get(at)?, c)))
+                .collect();
             names.push(variable(&parameters, at, &names, &scope));
             let declared = self.spec.as_ref().and_then(|s| s.arguments.get(at));
             columns.push(column(declared, &parameters, &samples, &scope));
         }
-        let rows = if arity == 0 { vec![Vec::new()] } else { combine(&columns) };
-        Inputs { names, rows, spec: self.spec }
+        let rows = if arity == 0 {
+            vec![Vec::new()]
+        } else {
+            combine(&columns)
+        };
+        Inputs {
+            names,
+            rows,
+            spec: self.spec,
+        }
     }
 }
 
 /// The parameters that a call of this arity fills; defaults are filled from the left.
 fn given(clause: &Clause, arity: u8) -> Vec<&Parameter> {
-    let required = clause.parameters.iter().filter(|p| p.default.is_none()).count();
+    let required = clause
+        .parameters
+        .iter()
+        .filter(|p| p.default.is_none())
+        .count();
     let mut spare = usize::from(arity).saturating_sub(required);
     clause
         .parameters
@@ -81,7 +114,12 @@ fn given(clause: &Clause, arity: u8) -> Vec<&Parameter> {
         .collect()
 }
 
-fn variable(parameters: &[(&Parameter, &Clause)], at: usize, before: &[String], scope: &Scope<'_>) -> String {
+fn variable(
+    parameters: &[(&Parameter, &Clause)],
+    at: usize,
+    before: &[String],
+    scope: &Scope<'_>,
+) -> String {
     let plain = parameters.iter().filter_map(|(p, _)| p.name.clone());
     // `%Basket{}` without a variable is called after the struct.
     let structures = parameters.iter().filter_map(|(p, _)| {
@@ -95,7 +133,10 @@ fn variable(parameters: &[(&Parameter, &Clause)], at: usize, before: &[String], 
             && !TAKEN.contains(&name.as_str())
             && !before.iter().any(|b| b == name)
     };
-    plain.chain(structures).find(fits).unwrap_or_else(|| format!("arg{}", at + 1))
+    plain
+        .chain(structures)
+        .find(fits)
+        .unwrap_or_else(|| format!("arg{}", at + 1))
 }
 
 /// Values of one argument, the most telling first.
@@ -115,8 +156,14 @@ fn column(
     let from_heads = parameters.iter().filter_map(|(p, _)| p.literal.clone());
     if typed.is_empty() {
         from_heads.clone().take(MAX_FROM_HEADS).for_each(&mut add);
-        let guessed = parameters.iter().find_map(|(p, clause)| guess(p, clause, scope));
-        let kind = guessed.unwrap_or(if declared.is_some() { Type::Never } else { Type::Any });
+        let guessed = parameters
+            .iter()
+            .find_map(|(p, clause)| guess(p, clause, scope));
+        let kind = guessed.unwrap_or(if declared.is_some() {
+            Type::Never
+        } else {
+            Type::Any
+        });
         samples.of(&kind).into_iter().for_each(&mut add);
     } else {
         let mut typed = typed.into_iter();
@@ -130,7 +177,10 @@ fn column(
 /// The type a pattern, a guard or a name suggests.
 fn guess(parameter: &Parameter, clause: &Clause, scope: &Scope<'_>) -> Option<Type> {
     if let Some(structure) = &parameter.structure {
-        return Some(Type::Struct(scope.expand(structure.trim_start_matches('%')), Vec::new()));
+        return Some(Type::Struct(
+            scope.expand(structure.trim_start_matches('%')),
+            Vec::new(),
+        ));
     }
     let integers = || Box::new(Type::Integer(None, None));
     match parameter.shape {
@@ -153,7 +203,10 @@ fn guess(parameter: &Parameter, clause: &Clause, scope: &Scope<'_>) -> Option<Ty
             ("is_boolean", Type::Boolean),
             ("is_tuple", Type::Tuple(None)),
         ];
-        if let Some((_, kind)) = tests.into_iter().find(|(test, _)| guard.contains(&format!("{test}({name})"))) {
+        if let Some((_, kind)) = tests
+            .into_iter()
+            .find(|(test, _)| guard.contains(&format!("{test}({name})")))
+        {
             return Some(kind);
         }
     }

@@ -8,27 +8,50 @@ use crate::literal::quote;
 /// Each call runs twice in a process of its own with a time limit of one second and a heap limit.
 pub fn probe_script(proposal: &TestProposal) -> String {
     let calls = |wanted: fn(&CandidateCall) -> bool| -> String {
-        let rows = proposal.calls.iter().filter(|call| wanted(call)).map(|call| row(proposal, call));
+        let rows = proposal
+            .calls
+            .iter()
+            .filter(|call| wanted(call))
+            .map(|call| row(proposal, call));
         rows.collect::<Vec<_>>().join(",\n")
     };
     let compiled = calls(|call| matches!(call.purpose, Purpose::Compile { .. }));
     let called = calls(|call| !matches!(call.purpose, Purpose::Compile { .. }));
-    SCRIPT.replace("<module>", &proposal.module).replace("<doctests>", &compiled).replace("<calls>", &called)
+    SCRIPT
+        .replace("<module>", &proposal.module)
+        .replace("<doctests>", &compiled)
+        .replace("<calls>", &called)
 }
 
 fn row(proposal: &TestProposal, call: &CandidateCall) -> String {
     let source = match &call.purpose {
         Purpose::Compile { test } => {
-            let plan = proposal.tests.iter().find(|t| t.id == *test).map(|t| &t.plan);
+            let plan = proposal
+                .tests
+                .iter()
+                .find(|t| t.id == *test)
+                .map(|t| &t.plan);
             doctest_options(plan)
         }
         _ => call.expression.clone(),
     };
-    format!("      {{{}, {}, {}}}", quote(&call.id), quote(&call.function), quote(&source))
+    format!(
+        "      {{{}, {}, {}}}",
+        quote(&call.id),
+        quote(&call.function),
+        quote(&source)
+    )
 }
 
 fn doctest_options(plan: Option<&Plan>) -> String {
-    let Some(Plan::Doctest { name, arity, import }) = plan else { return "[]".to_owned() };
+    let Some(Plan::Doctest {
+        name,
+        arity,
+        import,
+    }) = plan
+    else {
+        return "[]".to_owned();
+    };
     let only = match arity {
         Some(arity) => format!("[{name}: {arity}]"),
         None => "[:moduledoc]".to_owned(),

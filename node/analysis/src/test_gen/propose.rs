@@ -6,8 +6,8 @@ use super::parameters::{Inputs, Signature};
 use super::relations::{Relation, relations};
 use super::render::body;
 use super::{
-    CandidateCall, Expect, MAX_CALLS_PER_FUNCTION, MAX_FUNCTIONS, Origin, Plan, ProposedTest, Purpose, Skipped, TestProposal,
-    doctest, header,
+    CandidateCall, Expect, MAX_CALLS_PER_FUNCTION, MAX_FUNCTIONS, Origin, Plan, ProposedTest,
+    Purpose, Skipped, TestProposal, doctest, header,
 };
 use crate::chunk::{Chunk, ChunkKind, Doc, FunctionKind};
 use crate::error::Error;
@@ -25,15 +25,36 @@ use crate::typespec::assertions;
 /// # Errors
 /// [`Error::UnknownModule`], [`Error::MissingSource`], [`Error::NothingToTest`] for protocols, implementations and modules
 /// without public functions.
-pub fn propose(graph: &CodeGraph, sources: &dyn SourceText, module: &str) -> Result<TestProposal, Error> {
+pub fn propose(
+    graph: &CodeGraph,
+    sources: &dyn SourceText,
+    module: &str,
+) -> Result<TestProposal, Error> {
     let Some((info, file)) = graph.module(module) else {
-        let candidates = graph.resolve(module).err().map(|u| u.candidates).unwrap_or_default();
-        return Err(Error::UnknownModule { module: module.to_owned(), candidates });
+        let candidates = graph
+            .resolve(module)
+            .err()
+            .map(|u| u.candidates)
+            .unwrap_or_default();
+        return Err(Error::UnknownModule {
+            module: module.to_owned(),
+            candidates,
+        });
     };
-    let text = sources.text(&file.path).ok_or_else(|| Error::MissingSource { path: file.path.clone() })?;
-    let public: Vec<&Chunk> = graph.functions_of(module).into_iter().filter(|chunk| is_testable(chunk)).collect();
+    let text = sources
+        .text(&file.path)
+        .ok_or_else(|| Error::MissingSource {
+            path: file.path.clone(),
+        })?;
+    let public: Vec<&Chunk> = graph
+        .functions_of(module)
+        .into_iter()
+        .filter(|chunk| is_testable(chunk))
+        .collect();
     if public.is_empty() || info.form != ModuleForm::Module {
-        return Err(Error::NothingToTest { module: module.to_owned() });
+        return Err(Error::NothingToTest {
+            module: module.to_owned(),
+        });
     }
     let mut proposer = Proposer {
         graph,
@@ -53,9 +74,33 @@ pub fn propose(graph: &CodeGraph, sources: &dyn SourceText, module: &str) -> Res
 fn is_testable(chunk: &Chunk) -> bool {
     let callable = matches!(
         chunk.kind,
-        ChunkKind::Function { function: FunctionKind::Def | FunctionKind::Defdelegate }
+        ChunkKind::Function {
+            function: FunctionKind::Def | FunctionKind::Defdelegate
+        }
     );
-    callable && chunk.doc != Doc::Hidden && chunk.name.starts_with(|c: char| c == '_' || c.is_alphabetic())
+    callable
+        && chunk.doc != Doc::Hidden
+        && chunk
+            .name
+            .starts_with(|c: char| c == '_' || c.is_alphabetic())
+}
+
+/// Callbacks that only make sense inside the process or framework that calls them.
+fn is_process_callback(name: &str) -> bool {
+    let known = [
+        "init",
+        "terminate",
+        "code_change",
+        "start",
+        "stop",
+        "run",
+        "mount",
+        "render",
+        "call",
+        "perform",
+        "update",
+    ];
+    name.starts_with("handle_") || known.contains(&name)
 }
 
 struct Proposer<'a> {
@@ -72,7 +117,7 @@ impl Proposer<'_> {
         let signature = Signature::read(self.info, chunk, self.text);
         let arity = signature.arity;
         let function = format!("{}/{arity}", chunk.name);
-        if chunk.implements.is_some() {
+        if chunk.implements.is_some() && is_process_callback(&chunk.name) {
             self.skip(function, "a callback: its behaviour calls it".to_owned());
             return;
         }
@@ -99,7 +144,14 @@ impl Proposer<'_> {
             && !doctest::examples(doc).is_empty()
         {
             let import = self.needs_import(doc);
-            self.add_doctest("moduledoc".to_owned(), Plan::Doctest { name: "moduledoc".into(), arity: None, import });
+            self.add_doctest(
+                "moduledoc".to_owned(),
+                Plan::Doctest {
+                    name: "moduledoc".into(),
+                    arity: None,
+                    import,
+                },
+            );
         }
     }
 
@@ -108,7 +160,11 @@ impl Proposer<'_> {
         if doctest::examples(doc).is_empty() {
             return;
         }
-        let plan = Plan::Doctest { name: chunk.name.clone(), arity: Some(chunk.arity.1), import: self.needs_import(doc) };
+        let plan = Plan::Doctest {
+            name: chunk.name.clone(),
+            arity: Some(chunk.arity.1),
+            import: self.needs_import(doc),
+        };
         self.add_doctest(function.to_owned(), plan);
     }
 
@@ -116,12 +172,17 @@ impl Proposer<'_> {
     fn needs_import(&self, doc: &str) -> bool {
         doctest::examples(doc).iter().any(|example| {
             self.public.iter().any(|chunk| {
-                example.expression.match_indices(&chunk.name).any(|(at, name)| {
-                    let before = example.expression[..at].chars().next_back();
-                    let after = example.expression[at + name.len()..].chars().next();
-                    let bare = before.is_none_or(|c| !(c == '.' || c == ':' || c == '_' || c.is_alphanumeric()));
-                    bare && after == Some('(')
-                })
+                example
+                    .expression
+                    .match_indices(&chunk.name)
+                    .any(|(at, name)| {
+                        let before = example.expression[..at].chars().next_back();
+                        let after = example.expression[at + name.len()..].chars().next();
+                        let bare = before.is_none_or(|c| {
+                            !(c == '.' || c == ':' || c == '_' || c.is_alphanumeric())
+                        });
+                        bare && after == Some('(')
+                    })
             })
         })
     }
@@ -146,7 +207,10 @@ impl Proposer<'_> {
     }
 
     fn relations(&mut self, chunk: &Chunk, arity: u8, function: &str, inputs: &Inputs) {
-        let (module, short) = (self.proposal.module.clone(), self.proposal.short_name().to_owned());
+        let (module, short) = (
+            self.proposal.module.clone(),
+            self.proposal.short_name().to_owned(),
+        );
         for (number, relation) in relations(chunk, arity, self.public).into_iter().enumerate() {
             if let Relation::UndoneBy(other) | Relation::Agrees(other) = &relation
                 && !self.is_calm(other, arity)
@@ -154,35 +218,50 @@ impl Proposer<'_> {
                 continue;
             }
             let variables = inputs.names.join(", ");
-            let own = |module: &str, arguments: &str| format!("{module}.{}({arguments})", chunk.name);
+            let own =
+                |module: &str, arguments: &str| format!("{module}.{}({arguments})", chunk.name);
             let (name, assertion) = match &relation {
                 Relation::UndoneBy(other) => (
                     format!("is undone by {other}/1"),
-                    format!("{short}.{other}({}) == {variables}", own(&short, &variables)),
+                    format!(
+                        "{short}.{other}({}) == {variables}",
+                        own(&short, &variables)
+                    ),
                 ),
                 Relation::Idempotent => (
                     "changes nothing when applied twice".to_owned(),
-                    format!("{} == {}", own(&short, &own(&short, &variables)), own(&short, &variables)),
+                    format!(
+                        "{} == {}",
+                        own(&short, &own(&short, &variables)),
+                        own(&short, &variables)
+                    ),
                 ),
                 Relation::Agrees(plain) => (
                     format!("agrees with {plain}/{arity}"),
-                    format!("{short}.{plain}({variables}) == {{:ok, {}}}", own(&short, &variables)),
+                    format!(
+                        "{short}.{plain}({variables}) == {{:ok, {}}}",
+                        own(&short, &variables)
+                    ),
                 ),
             };
             let id = format!("{function} relation {}", number + 1);
             for (row, values) in inputs.rows.iter().enumerate() {
                 let arguments = join(values);
                 let (expression, expect) = match &relation {
-                    Relation::UndoneBy(other) => {
-                        (format!("{module}.{other}({})", own(&module, &arguments)), Expect::Value { text: arguments })
-                    }
+                    Relation::UndoneBy(other) => (
+                        format!("{module}.{other}({})", own(&module, &arguments)),
+                        Expect::Value { text: arguments },
+                    ),
                     Relation::Idempotent => {
                         let once = own(&module, &arguments);
                         (format!("{} == {once}", own(&module, &once)), Expect::True)
                     }
                     Relation::Agrees(plain) => {
                         let bang = own(&module, &arguments);
-                        (format!("{module}.{plain}({arguments}) == {{:ok, {bang}}}"), Expect::True)
+                        (
+                            format!("{module}.{plain}({arguments}) == {{:ok, {bang}}}"),
+                            Expect::True,
+                        )
                     }
                 };
                 self.add_row(&id, function, row, expression, expect);
@@ -202,8 +281,15 @@ impl Proposer<'_> {
         let types = ProjectTypes { graph: self.graph };
         let checks = assertions(&spec.result, "result", &self.info.name, &types);
         let (full, short) = (&self.info.name, self.proposal.short_name());
-        let local = |check: String| check.replace(&format!("%{full}{{"), &format!("%{short}{{")).replace(&format!(", {full})"), &format!(", {short})"));
-        let checks: Vec<Vec<String>> = checks.into_iter().map(|any| any.into_iter().map(local).collect()).collect();
+        let local = |check: String| {
+            check
+                .replace(&format!("%{full}{{"), &format!("%{short}{{"))
+                .replace(&format!(", {full})"), &format!(", {short})"))
+        };
+        let checks: Vec<Vec<String>> = checks
+            .into_iter()
+            .map(|any| any.into_iter().map(local).collect())
+            .collect();
         if checks.is_empty() {
             return;
         }
@@ -212,9 +298,20 @@ impl Proposer<'_> {
             let expression = format!("{}.{}({})", self.info.name, chunk.name, join(values));
             self.add_row(&id, function, row, expression, Expect::Anything);
         }
-        let call = format!("{}.{}({})", self.proposal.short_name(), chunk.name, inputs.names.join(", "));
+        let call = format!(
+            "{}.{}({})",
+            self.proposal.short_name(),
+            chunk.name,
+            inputs.names.join(", ")
+        );
         let plan = looped(&self.info.name, inputs, call, checks);
-        self.add_test(id, function, "gives what its spec says".to_owned(), Origin::Spec, plan);
+        self.add_test(
+            id,
+            function,
+            "gives what its spec says".to_owned(),
+            Origin::Spec,
+            plan,
+        );
     }
 
     /// Calls whose value is recorded: those the project makes first, then made-up ones.
@@ -245,31 +342,65 @@ impl Proposer<'_> {
         }
     }
 
-    fn add_row(&mut self, test: &str, function: &str, row: usize, expression: String, expect: Expect) {
+    fn add_row(
+        &mut self,
+        test: &str,
+        function: &str,
+        row: usize,
+        expression: String,
+        expect: Expect,
+    ) {
         self.proposal.calls.push(CandidateCall {
             id: format!("{test} row {}", row + 1),
             function: function.to_owned(),
             expression,
-            purpose: Purpose::Row { test: test.to_owned(), row, expect },
+            purpose: Purpose::Row {
+                test: test.to_owned(),
+                row,
+                expect,
+            },
         });
     }
 
     fn add_test(&mut self, id: String, function: &str, name: String, origin: Origin, plan: Plan) {
         let Some(body) = body(&plan) else {
             let prefix = format!("{id} row ");
-            self.proposal.calls.retain(|call| !call.id.starts_with(&prefix));
+            self.proposal
+                .calls
+                .retain(|call| !call.id.starts_with(&prefix));
             return;
         };
         let function = function.to_owned();
-        self.proposal.tests.push(ProposedTest { id, describe: function.clone(), name, body, origin, function, plan });
+        self.proposal.tests.push(ProposedTest {
+            id,
+            describe: function.clone(),
+            name,
+            body,
+            origin,
+            function,
+            plan,
+        });
     }
 }
 
 fn looped(module: &str, inputs: &Inputs, call: String, assertions: Vec<Vec<String>>) -> Plan {
-    let rows = inputs.rows.iter().map(|row| row.iter().map(|v| v.aliased(module).to_string()).collect()).collect();
-    Plan::Loop { parameters: inputs.names.clone(), rows, call, assertions }
+    let rows = inputs
+        .rows
+        .iter()
+        .map(|row| row.iter().map(|v| v.aliased(module).to_string()).collect())
+        .collect();
+    Plan::Loop {
+        parameters: inputs.names.clone(),
+        rows,
+        call,
+        assertions,
+    }
 }
 
 fn join(values: &[Literal]) -> String {
-    values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    values
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -34,27 +34,57 @@ const PAIRS: [(&str, &str); 15] = [
 
 /// Names of things that are done once.
 const IDEMPOTENT: [&str; 20] = [
-    "normalize", "normalise", "trim", "canonicalize", "sanitize", "sanitise", "sort", "uniq", "dedup", "downcase",
-    "upcase", "squeeze", "compact", "clean", "slugify", "simplify", "flatten", "abs", "strip", "unique",
+    "normalize",
+    "normalise",
+    "trim",
+    "canonicalize",
+    "sanitize",
+    "sanitise",
+    "sort",
+    "uniq",
+    "dedup",
+    "downcase",
+    "upcase",
+    "squeeze",
+    "compact",
+    "clean",
+    "slugify",
+    "simplify",
+    "flatten",
+    "abs",
+    "strip",
+    "unique",
 ];
 
 /// Finds the relations of a function within its module's public functions.
 pub(super) fn relations(chunk: &Chunk, arity: u8, public: &[&Chunk]) -> Vec<Relation> {
     let mut out = Vec::new();
     let exists = |name: &str, arity: u8| {
-        public.iter().any(|other| other.name == name && (other.arity.0..=other.arity.1).contains(&arity))
+        public
+            .iter()
+            .any(|other| other.name == name && (other.arity.0..=other.arity.1).contains(&arity))
     };
     if arity == 1 {
         for (there, back) in PAIRS {
-            let Some(at) = chunk.name.find(there) else { continue };
+            let Some(at) = chunk.name.find(there) else {
+                continue;
+            };
             let at_word = at == 0 || chunk.name.as_bytes()[at - 1] == b'_';
             let other = chunk.name.replacen(there, back, 1);
-            if at_word && other != chunk.name && exists(&other, 1) && !out.contains(&Relation::UndoneBy(other.clone())) {
+            if at_word
+                && other != chunk.name
+                && exists(&other, 1)
+                && !out.contains(&Relation::UndoneBy(other.clone()))
+            {
                 out.push(Relation::UndoneBy(other));
             }
         }
         let stem = IDEMPOTENT.iter().any(|stem| {
-            chunk.name == *stem || chunk.name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('_'))
+            chunk.name == *stem
+                || chunk
+                    .name
+                    .strip_prefix(stem)
+                    .is_some_and(|rest| rest.starts_with('_'))
         });
         if stem {
             out.push(Relation::Idempotent);

@@ -9,7 +9,11 @@ const BODY: usize = 6;
 
 /// Gives the source of the test file with the tests in `keep`, in the order of the proposal; empty when none is left.
 pub fn render(proposal: &TestProposal, keep: &[String]) -> String {
-    let kept: Vec<&ProposedTest> = proposal.tests.iter().filter(|test| keep.contains(&test.id)).collect();
+    let kept: Vec<&ProposedTest> = proposal
+        .tests
+        .iter()
+        .filter(|test| keep.contains(&test.id))
+        .collect();
     if kept.is_empty() {
         return String::new();
     }
@@ -22,27 +26,46 @@ pub fn render(proposal: &TestProposal, keep: &[String]) -> String {
     parts.extend(doctests(proposal, &kept));
     parts.extend(described);
     let body = parts.join("\n");
-    format!("defmodule {} do\n  use {}\n\n{body}end\n", proposal.test_module, proposal.template)
+    format!(
+        "defmodule {} do\n  use {}\n\n{body}end\n",
+        proposal.test_module, proposal.template
+    )
 }
 
 /// One `doctest` line for those that need `import`, one for the others.
 fn doctests(proposal: &TestProposal, kept: &[&ProposedTest]) -> Vec<String> {
     let mut groups: BTreeMap<bool, Vec<String>> = BTreeMap::new();
     for test in kept {
-        if let Plan::Doctest { name, arity, import } = &test.plan {
+        if let Plan::Doctest {
+            name,
+            arity,
+            import,
+        } = &test.plan
+        {
             let item = match arity {
-                Some(arity) => Literal::Tuple(vec![Literal::atom(name), Literal::integer(i64::from(*arity))]).to_string(),
+                Some(arity) => Literal::Tuple(vec![
+                    Literal::atom(name),
+                    Literal::integer(i64::from(*arity)),
+                ])
+                .to_string(),
                 None => ":moduledoc".to_owned(),
             };
             groups.entry(*import).or_default().push(item);
         }
     }
     let lines = groups.into_iter().map(|(import, items)| {
-        let only = Literal::parse(&format!("[{}]", items.join(", "))).unwrap_or(Literal::List(vec![]));
-        doctest_line(&proposal.module, &only, import).trim_end().to_owned()
+        let only =
+            Literal::parse(&format!("[{}]", items.join(", "))).unwrap_or(Literal::List(vec![]));
+        doctest_line(&proposal.module, &only, import)
+            .trim_end()
+            .to_owned()
     });
     let text = spaced(lines.collect());
-    if text.is_empty() { Vec::new() } else { vec![format!("{text}\n")] }
+    if text.is_empty() {
+        Vec::new()
+    } else {
+        vec![format!("{text}\n")]
+    }
 }
 
 /// Joins expressions as the formatter does: one over several lines has empty lines around it.
@@ -73,9 +96,13 @@ fn doctest_line(module: &str, only: &Literal, import: bool) -> String {
 
 /// `[:moduledoc, total: 1]`: plain items first, then pairs, as the language demands.
 fn reordered(only: &Literal) -> Literal {
-    let Literal::List(items) = only else { return only.clone() };
-    let (mut plain, pairs): (Vec<Literal>, Vec<Literal>) =
-        items.iter().cloned().partition(|item| !matches!(item, Literal::Tuple(_)));
+    let Literal::List(items) = only else {
+        return only.clone();
+    };
+    let (mut plain, pairs): (Vec<Literal>, Vec<Literal>) = items
+        .iter()
+        .cloned()
+        .partition(|item| !matches!(item, Literal::Tuple(_)));
     plain.extend(pairs);
     Literal::List(plain)
 }
@@ -94,9 +121,15 @@ fn describes(kept: &[&ProposedTest]) -> Vec<String> {
     order
         .into_iter()
         .map(|heading| {
-            let tests = kept.iter().filter(|t| t.origin != Origin::Doctest && t.describe == heading);
+            let tests = kept
+                .iter()
+                .filter(|t| t.origin != Origin::Doctest && t.describe == heading);
             let tests: Vec<String> = tests.map(|test| test_block(test)).collect();
-            format!("  describe {} do\n{}  end\n", quote(heading), tests.join("\n"))
+            format!(
+                "  describe {} do\n{}  end\n",
+                quote(heading),
+                tests.join("\n")
+            )
         })
         .collect()
 }
@@ -111,7 +144,13 @@ fn test_block(test: &ProposedTest) -> String {
     let body: String = test
         .body
         .lines()
-        .map(|line| if line.is_empty() { "\n".to_owned() } else { format!("{:BODY$}{line}\n", "") })
+        .map(|line| {
+            if line.is_empty() {
+                "\n".to_owned()
+            } else {
+                format!("{:BODY$}{line}\n", "")
+            }
+        })
         .collect();
     format!("{label}    test {} do\n{body}    end\n", quote(&test.name))
 }
@@ -121,7 +160,12 @@ pub(super) fn body(plan: &Plan) -> Option<String> {
     match plan {
         Plan::Doctest { .. } => Some(String::new()),
         Plan::Equal { call, expected } => equal(call, &Literal::parse(expected)?, BODY),
-        Plan::Loop { parameters, rows, call, assertions } => looped(parameters, rows, call, assertions),
+        Plan::Loop {
+            parameters,
+            rows,
+            call,
+            assertions,
+        } => looped(parameters, rows, call, assertions),
     }
 }
 
@@ -138,7 +182,8 @@ fn equal(call: &str, expected: &Literal, column: usize) -> Option<String> {
     let inner = column + "assert ".len();
     let own_line = inner + 2;
     let whole_fits = fits(&expected.to_string(), own_line);
-    let text = if opens_in_place(expected) || (matches!(expected, Literal::Tuple(_)) && !whole_fits) {
+    let text = if opens_in_place(expected) || (matches!(expected, Literal::Tuple(_)) && !whole_fits)
+    {
         format!("{start} {}", layout(expected, LINE_WIDTH, inner, 0))
     } else {
         format!("{start}\n{:own_line$}{expected}", "")
@@ -149,33 +194,63 @@ fn equal(call: &str, expected: &Literal, column: usize) -> Option<String> {
 /// Takes the margin off continuation lines: the renderer puts it back.
 fn without_margin(text: &str, margin: usize) -> String {
     let pad = " ".repeat(margin);
-    text.lines().map(|line| line.strip_prefix(&pad).unwrap_or(line)).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .map(|line| line.strip_prefix(&pad).unwrap_or(line))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
-fn looped(parameters: &[String], rows: &[Vec<String>], call: &str, assertions: &[Vec<String>]) -> Option<String> {
+fn looped(
+    parameters: &[String],
+    rows: &[Vec<String>],
+    call: &str,
+    assertions: &[Vec<String>],
+) -> Option<String> {
     if parameters.is_empty() {
         return checks(call, assertions, BODY);
     }
     if rows.is_empty() {
         return None;
     }
-    let pattern = if parameters.len() == 1 { parameters[0].clone() } else { format!("{{{}}}", parameters.join(", ")) };
+    let pattern = if parameters.len() == 1 {
+        parameters[0].clone()
+    } else {
+        format!("{{{}}}", parameters.join(", "))
+    };
     let values: Option<Vec<Literal>> = rows
         .iter()
         .map(|row| {
-            let values: Option<Vec<Literal>> = row.iter().map(|text| Literal::parse(text)).collect();
-            values.map(|mut values| if values.len() == 1 { values.remove(0) } else { Literal::Tuple(values) })
+            let values: Option<Vec<Literal>> =
+                row.iter().map(|text| Literal::parse(text)).collect();
+            values.map(|mut values| {
+                if values.len() == 1 {
+                    values.remove(0)
+                } else {
+                    Literal::Tuple(values)
+                }
+            })
         })
         .collect();
     // A list of pairs prints as a keyword list and must read as what it is.
     let list = Literal::List(values?);
-    let inner: String = checks(call, assertions, BODY + 2)?.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") }).collect();
+    let inner: String = checks(call, assertions, BODY + 2)?
+        .lines()
+        .map(|line| {
+            if line.is_empty() {
+                "\n".to_owned()
+            } else {
+                format!("  {line}\n")
+            }
+        })
+        .collect();
     let flat = format!("for {pattern} <- {list} do");
     if fits(&flat, BODY) {
         return Some(format!("{flat}\n{inner}end"));
     }
     let cases = without_margin(&layout(&list, BODY + "cases = ".len(), BODY, 0), BODY);
-    Some(format!("cases = {cases}\n\nfor {pattern} <- cases do\n{inner}end"))
+    Some(format!(
+        "cases = {cases}\n\nfor {pattern} <- cases do\n{inner}end"
+    ))
 }
 
 /// `result = call` and its assertions, or one assertion on the call itself when there is only one use.
@@ -213,12 +288,18 @@ fn checks(call: &str, assertions: &[Vec<String>], column: usize) -> Option<Strin
 
 /// How often the word `result` stands in an assertion.
 fn occurrences(assertion: &str) -> usize {
-    words(assertion).filter(|(_, word)| *word == "result").count()
+    words(assertion)
+        .filter(|(_, word)| *word == "result")
+        .count()
 }
 
 fn inline(assertion: &str, call: &str) -> String {
     match words(assertion).find(|(_, word)| *word == "result") {
-        Some((at, word)) => format!("{}{call}{}", &assertion[..at], &assertion[at + word.len()..]),
+        Some((at, word)) => format!(
+            "{}{call}{}",
+            &assertion[..at],
+            &assertion[at + word.len()..]
+        ),
         None => assertion.to_owned(),
     }
 }
@@ -226,5 +307,7 @@ fn inline(assertion: &str, call: &str) -> String {
 /// Words with their byte offsets.
 fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let is_word = |c: char| c == '_' || c.is_alphanumeric();
-    text.split(move |c| !is_word(c)).filter(|w| !w.is_empty()).map(move |w| (w.as_ptr() as usize - text.as_ptr() as usize, w))
+    text.split(move |c| !is_word(c))
+        .filter(|w| !w.is_empty())
+        .map(move |w| (w.as_ptr() as usize - text.as_ptr() as usize, w))
 }

@@ -6,8 +6,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 fn project(files: &[(&str, &str)]) -> (CodeGraph, BTreeMap<String, String>) {
-    let sources: BTreeMap<String, String> = files.iter().map(|(p, t)| ((*p).into(), (*t).into())).collect();
-    let analyses: Vec<_> = sources.iter().map(|(path, text)| Arc::new(analyze_file(path, text))).collect();
+    let sources: BTreeMap<String, String> = files
+        .iter()
+        .map(|(p, t)| ((*p).into(), (*t).into()))
+        .collect();
+    let analyses: Vec<_> = sources
+        .iter()
+        .map(|(path, text)| Arc::new(analyze_file(path, text)))
+        .collect();
     (CodeGraph::build(&analyses), sources)
 }
 
@@ -58,11 +64,32 @@ fn ids(proposal: &TestProposal) -> Vec<String> {
 fn proposes_in_the_mirrored_path_and_says_what_it_skips() {
     let proposal = propose_slug();
     assert_eq!(proposal.path, "apps/shop/test/shop/slug_test.exs");
-    assert_eq!(ids(&proposal), ["make/1 doctest", "make/1 spec", "encode/1 relation 1", "encode/1 spec", "decode/1 spec"]);
-    let skipped: Vec<&str> = proposal.skipped.iter().map(|s| s.function.as_str()).collect();
+    assert_eq!(
+        ids(&proposal),
+        [
+            "make/1 doctest",
+            "make/1 spec",
+            "encode/1 relation 1",
+            "encode/1 spec",
+            "decode/1 spec"
+        ]
+    );
+    let skipped: Vec<&str> = proposal
+        .skipped
+        .iter()
+        .map(|s| s.function.as_str())
+        .collect();
     assert_eq!(skipped, ["save/1", "init/1"]);
-    assert_eq!(proposal.skipped[0].reason, "works on files (File.write!, line 24)");
-    assert!(proposal.calls.iter().all(|c| !c.expression.contains("hidden") && !c.expression.contains("now")));
+    assert_eq!(
+        proposal.skipped[0].reason,
+        "works on files (File.write!, line 24)"
+    );
+    assert!(
+        proposal
+            .calls
+            .iter()
+            .all(|c| !c.expression.contains("hidden") && !c.expression.contains("now"))
+    );
 }
 
 #[test]
@@ -71,7 +98,10 @@ fn observations_narrow_and_widen() {
     let answer = |call: &CandidateCall| -> (Outcome, String) {
         let text = match &call.purpose {
             Purpose::Compile { .. } => return (Outcome::Compiled, String::new()),
-            Purpose::Row { expect: Expect::Value { text }, .. } => format!("{{:ok, {text}}}"),
+            Purpose::Row {
+                expect: Expect::Value { text },
+                ..
+            } => format!("{{:ok, {text}}}"),
             Purpose::Row { row: 0, .. } => return (Outcome::Raised, "ArgumentError".into()),
             Purpose::Row { .. } => "\"x\"".into(),
             Purpose::Record { .. } if call.function == "decode/1" => "#PID<0.1.0>".into(),
@@ -84,17 +114,43 @@ fn observations_narrow_and_widen() {
         .iter()
         .map(|call| {
             let (outcome, text) = answer(call);
-            Observation { id: call.id.clone(), outcome, text, stable: true, readable: true }
+            Observation {
+                id: call.id.clone(),
+                outcome,
+                text,
+                stable: true,
+                readable: true,
+            }
         })
         .collect();
     let rows_before = rows(&proposal, "make/1 spec");
     let observed = with_observations(proposal, &observations);
     assert!(observed.calls.is_empty());
     assert_eq!(rows(&observed, "make/1 spec"), rows_before - 1);
-    let relation = observed.tests.iter().find(|t| t.origin == Origin::Relation).expect("a relation");
-    assert!(relation.body.contains("assert Slug.decode(Slug.encode(n)) == {:ok, n}"), "{}", relation.body);
-    assert!(observed.tests.iter().any(|t| t.origin == Origin::Characterisation && t.function == "make/1"));
-    assert!(!observed.tests.iter().any(|t| t.origin == Origin::Characterisation && t.function == "decode/1"));
+    let relation = observed
+        .tests
+        .iter()
+        .find(|t| t.origin == Origin::Relation)
+        .expect("a relation");
+    assert!(
+        relation
+            .body
+            .contains("assert Slug.decode(Slug.encode(n)) == {:ok, n}"),
+        "{}",
+        relation.body
+    );
+    assert!(
+        observed
+            .tests
+            .iter()
+            .any(|t| t.origin == Origin::Characterisation && t.function == "make/1")
+    );
+    assert!(
+        !observed
+            .tests
+            .iter()
+            .any(|t| t.origin == Origin::Characterisation && t.function == "decode/1")
+    );
     let text = render(&observed, &ids(&observed));
     assert!(text.starts_with("defmodule Shop.SlugTest do\n  use ExUnit.Case, async: true\n\n  alias Shop.Slug\n\n  doctest Shop.Slug, only: [make: 1]\n\n  describe \"make/1\" do\n"), "{text}");
     assert!(text.contains("    # Recorded from what the code gives today.\n    @tag :characterisation\n    test \"gives \\\"v\\\" for"), "{text}");
@@ -115,19 +171,34 @@ fn filter_keeps_only_what_always_passes() {
         name: name.into(),
         describe: None,
         passed,
-        message: if passed { String::new() } else { "\n  Assertion failed\nmore".into() },
+        message: if passed {
+            String::new()
+        } else {
+            "\n  Assertion failed\nmore".into()
+        },
     };
     let mut results = Vec::new();
     for run in 0..3 {
         results.push(result(run, "test make/1 gives what its spec says", true));
         results.push(result(run, "doctest Shop.Slug.make/1 (1)", true));
-        results.push(result(run, "test encode/1 gives what its spec says", run != 1));
+        results.push(result(
+            run,
+            "test encode/1 gives what its spec says",
+            run != 1,
+        ));
         results.push(result(run, "test encode/1 is undone by decode/1", false));
     }
     let filtered = filter(&proposal, &results, 3);
     assert_eq!(filtered.kept, ["make/1 doctest", "make/1 spec"]);
     let reasons: Vec<&str> = filtered.dropped.iter().map(|d| d.reason.as_str()).collect();
-    assert_eq!(reasons, ["failed: Assertion failed", "flaky: failed in run 2: Assertion failed", "did not run"]);
+    assert_eq!(
+        reasons,
+        [
+            "failed: Assertion failed",
+            "flaky: failed in run 2: Assertion failed",
+            "did not run"
+        ]
+    );
 }
 
 #[test]
@@ -143,11 +214,23 @@ fn probe_lines_are_found_among_others() {
 fn existing_tests_are_left_alone() {
     let (graph, sources) = project(&[
         ("lib/shop/slug.ex", SLUG),
-        ("test/shop/slug_test.exs", "defmodule Shop.SlugTest do\n  use Shop.DataCase, async: true\n  test \"x\", do: assert Shop.Slug.make(\"text\") == \"text\"\nend\n"),
-        ("test/shop/b_test.exs", "defmodule Shop.BTest do\n  use Shop.DataCase, async: true\nend\n"),
+        (
+            "test/shop/slug_test.exs",
+            "defmodule Shop.SlugTest do\n  use Shop.DataCase, async: true\n  test \"x\", do: assert Shop.Slug.make(\"text\") == \"text\"\nend\n",
+        ),
+        (
+            "test/shop/b_test.exs",
+            "defmodule Shop.BTest do\n  use Shop.DataCase, async: true\nend\n",
+        ),
     ]);
     let proposal = propose(&graph, &sources, "Shop.Slug").expect("a proposal");
-    assert_eq!((proposal.path.as_str(), proposal.test_module.as_str()), ("test/shop/slug_generated_test.exs", "Shop.SlugGeneratedTest"));
+    assert_eq!(
+        (proposal.path.as_str(), proposal.test_module.as_str()),
+        (
+            "test/shop/slug_generated_test.exs",
+            "Shop.SlugGeneratedTest"
+        )
+    );
     assert_eq!(proposal.template, "Shop.DataCase, async: true");
     let records: Vec<&str> = proposal
         .calls
@@ -155,14 +238,26 @@ fn existing_tests_are_left_alone() {
         .filter(|c| matches!(c.purpose, Purpose::Record { .. }) && c.function == "make/1")
         .map(|c| c.expression.as_str())
         .collect();
-    assert!(!records.is_empty() && !records.contains(&"Shop.Slug.make(\"text\")"), "{records:?}");
+    assert!(
+        !records.is_empty() && !records.contains(&"Shop.Slug.make(\"text\")"),
+        "{records:?}"
+    );
 }
 
 #[test]
 fn unknown_and_empty_modules_are_refused() {
-    let (graph, sources) = project(&[("lib/a.ex", "defmodule Shop.Empty do\n  defp x, do: 1\nend\n")]);
-    assert!(matches!(propose(&graph, &sources, "Shop.Empty"), Err(crate::Error::NothingToTest { .. })));
-    assert!(matches!(propose(&graph, &sources, "Shop.Emptee"), Err(crate::Error::UnknownModule { .. })));
+    let (graph, sources) = project(&[(
+        "lib/a.ex",
+        "defmodule Shop.Empty do\n  defp x, do: 1\nend\n",
+    )]);
+    assert!(matches!(
+        propose(&graph, &sources, "Shop.Empty"),
+        Err(crate::Error::NothingToTest { .. })
+    ));
+    assert!(matches!(
+        propose(&graph, &sources, "Shop.Emptee"),
+        Err(crate::Error::UnknownModule { .. })
+    ));
 }
 
 #[test]
@@ -170,6 +265,16 @@ fn examples_of_documentation() {
     let doc = "Text\n\n    iex> x = 1\n    ...> + 2\n    3\n\n    iex(2)> f(x)\n    {:ok,\n     3}\n\nmore\n";
     let found = doctest::examples(doc);
     assert_eq!(found.len(), 2);
-    assert_eq!((found[0].expression.as_str(), found[0].expected.as_str()), ("x = 1\n+ 2", "3"));
-    assert_eq!((found[1].expression.as_str(), found[1].expected.as_str(), found[1].line), ("f(x)", "{:ok,\n3}", 6));
+    assert_eq!(
+        (found[0].expression.as_str(), found[0].expected.as_str()),
+        ("x = 1\n+ 2", "3")
+    );
+    assert_eq!(
+        (
+            found[1].expression.as_str(),
+            found[1].expected.as_str(),
+            found[1].line
+        ),
+        ("f(x)", "{:ok,\n3}", 6)
+    );
 }

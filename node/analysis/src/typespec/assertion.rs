@@ -19,7 +19,12 @@ struct Shape {
 /// Gives boolean expressions over `variable`, all of which hold for values of the type.
 ///
 /// Empty when the type admits anything that could be checked, so that no empty assertion is written.
-pub(crate) fn assertions(kind: &Type, variable: &str, module: &str, types: &dyn TypeSource) -> Vec<Vec<String>> {
+pub(crate) fn assertions(
+    kind: &Type,
+    variable: &str,
+    module: &str,
+    types: &dyn TypeSource,
+) -> Vec<Vec<String>> {
     let reader = Reader { types };
     let (kind, module) = reader.resolve(kind, module, 0);
     match &kind {
@@ -33,7 +38,11 @@ pub(crate) fn assertions(kind: &Type, variable: &str, module: &str, types: &dyn 
                     None => return Vec::new(),
                 }
             }
-            if any.is_empty() || any.len() > MAX_MEMBERS { Vec::new() } else { vec![any] }
+            if any.is_empty() || any.len() > MAX_MEMBERS {
+                Vec::new()
+            } else {
+                vec![any]
+            }
         }
         Type::List(item, _) => {
             let mut all = vec![vec![format!("is_list({variable})")]];
@@ -43,8 +52,14 @@ pub(crate) fn assertions(kind: &Type, variable: &str, module: &str, types: &dyn 
             }
             all
         }
-        Type::Integer(low, high) => integer_guards(variable, *low, *high).into_iter().map(|g| vec![g]).collect(),
-        single => reader.single(single, variable, &module).map(|e| vec![vec![e]]).unwrap_or_default(),
+        Type::Integer(low, high) => integer_guards(variable, *low, *high)
+            .into_iter()
+            .map(|g| vec![g])
+            .collect(),
+        single => reader
+            .single(single, variable, &module)
+            .map(|e| vec![vec![e]])
+            .unwrap_or_default(),
     }
 }
 
@@ -74,7 +89,9 @@ impl Reader<'_> {
             let (kind, owner) = self.resolve(member, module, depth);
             match kind {
                 Type::Never => {}
-                Type::Union(inner) if depth < MAX_DEPTH => out.extend(self.flatten(&inner, &owner, depth + 1)),
+                Type::Union(inner) if depth < MAX_DEPTH => {
+                    out.extend(self.flatten(&inner, &owner, depth + 1));
+                }
                 other => out.push((other, owner)),
             }
         }
@@ -90,13 +107,20 @@ impl Reader<'_> {
                 if guards.len() == 1 {
                     return Some(format!("is_integer({variable})"));
                 }
-                Some(format!("match?(value when {}, {variable})", guards.join(" and ")))
+                Some(format!(
+                    "match?(value when {}, {variable})",
+                    guards.join(" and ")
+                ))
             }
             Type::Tuple(Some(_)) | Type::Map(Some(_)) => {
                 let mut names = NAMES.iter();
                 let shape = self.shape(kind, module, &mut names, 0);
                 let guards = shape.guards.join(" and ");
-                let when = if guards.is_empty() { String::new() } else { format!(" when {guards}") };
+                let when = if guards.is_empty() {
+                    String::new()
+                } else {
+                    format!(" when {guards}")
+                };
                 if shape.pattern == "%{}" {
                     return Some(format!("is_map({variable})"));
                 }
@@ -107,15 +131,30 @@ impl Reader<'_> {
         }
     }
 
-    fn shape(&self, kind: &Type, module: &str, names: &mut std::slice::Iter<'_, &str>, depth: usize) -> Shape {
-        let wild = || Shape { pattern: "_".into(), guards: Vec::new() };
+    fn shape(
+        &self,
+        kind: &Type,
+        module: &str,
+        names: &mut std::slice::Iter<'_, &str>,
+        depth: usize,
+    ) -> Shape {
+        let wild = || Shape {
+            pattern: "_".into(),
+            guards: Vec::new(),
+        };
         let (kind, module) = self.resolve(kind, module, depth);
         match &kind {
             Type::Value(value @ (Literal::Atom(_) | Literal::Integer(_) | Literal::Text(_))) => {
-                Shape { pattern: value.to_string(), guards: Vec::new() }
+                Shape {
+                    pattern: value.to_string(),
+                    guards: Vec::new(),
+                }
             }
             Type::Tuple(Some(items)) if depth < MAX_DEPTH => {
-                let shapes: Vec<Shape> = items.iter().map(|i| self.shape(i, &module, names, depth + 1)).collect();
+                let shapes: Vec<Shape> = items
+                    .iter()
+                    .map(|i| self.shape(i, &module, names, depth + 1))
+                    .collect();
                 let pattern: Vec<&str> = shapes.iter().map(|s| s.pattern.as_str()).collect();
                 Shape {
                     pattern: format!("{{{}}}", pattern.join(", ")),
@@ -126,14 +165,25 @@ impl Reader<'_> {
                 let keys: Vec<String> = fields
                     .iter()
                     .filter_map(|(key, _)| match key {
-                        Type::Value(Literal::Atom(name)) if crate::literal::is_bare_atom(name) => Some(format!("{name}: _")),
+                        Type::Value(Literal::Atom(name)) if crate::literal::is_bare_atom(name) => {
+                            Some(format!("{name}: _"))
+                        }
                         _ => None,
                     })
                     .collect();
-                Shape { pattern: format!("%{{{}}}", keys.join(", ")), guards: Vec::new() }
+                Shape {
+                    pattern: format!("%{{{}}}", keys.join(", ")),
+                    guards: Vec::new(),
+                }
             }
-            Type::Map(None) => Shape { pattern: "%{}".into(), guards: Vec::new() },
-            Type::Struct(name, _) => Shape { pattern: format!("%{name}{{}}"), guards: Vec::new() },
+            Type::Map(None) => Shape {
+                pattern: "%{}".into(),
+                guards: Vec::new(),
+            },
+            Type::Struct(name, _) => Shape {
+                pattern: format!("%{name}{{}}"),
+                guards: Vec::new(),
+            },
             Type::Integer(low, high) => names.next().map_or_else(wild, |name| Shape {
                 pattern: (*name).to_owned(),
                 guards: integer_guards(name, *low, *high),

@@ -20,14 +20,29 @@ pub(super) fn spec(text: &str, scope: &Scope<'_>) -> Option<Spec> {
         let reader = Reader { text, scope };
         let (node, bindings) = reader.split_when(node)?;
         let head = reader.operand(node, "::", "left")?;
-        let name = reader.slice(head.child_by_field_name("target").unwrap_or(head)).to_owned();
-        let arguments = reader.arguments(head).into_iter().map(|a| reader.read(a, &bindings, 0)).collect();
+        let name = reader
+            .slice(head.child_by_field_name("target").unwrap_or(head))
+            .to_owned();
+        let arguments = reader
+            .arguments(head)
+            .into_iter()
+            .map(|a| reader.read(a, &bindings, 0))
+            .collect();
         let result = reader.read(node.child_by_field_name("right")?, &bindings, 0);
-        Some(Spec { name, arguments, result })
+        Some(Spec {
+            name,
+            arguments,
+            result,
+        })
     })
 }
 
-pub(super) fn definition(text: &str, name: &str, arguments: &[Type], scope: &Scope<'_>) -> Option<Type> {
+pub(super) fn definition(
+    text: &str,
+    name: &str,
+    arguments: &[Type],
+    scope: &Scope<'_>,
+) -> Option<Type> {
     let text = text.trim();
     expression(text, |node| {
         let reader = Reader { text, scope };
@@ -36,7 +51,10 @@ pub(super) fn definition(text: &str, name: &str, arguments: &[Type], scope: &Sco
         if let Some(head) = reader.operand(node, "::", "left") {
             let target = reader.slice(head.child_by_field_name("target").unwrap_or(head));
             if target == name {
-                let names = reader.arguments(head).into_iter().map(|p| reader.slice(p).to_owned());
+                let names = reader
+                    .arguments(head)
+                    .into_iter()
+                    .map(|p| reader.slice(p).to_owned());
                 bindings.extend(names.zip(arguments.iter().cloned()));
                 body = node.child_by_field_name("right")?;
             }
@@ -51,7 +69,9 @@ impl<'a> Reader<'a> {
     }
 
     fn operand<'t>(&self, node: Node<'t>, operator: &str, side: &str) -> Option<Node<'t>> {
-        if node.kind() != "binary_operator" || self.slice(node.child_by_field_name("operator")?) != operator {
+        if node.kind() != "binary_operator"
+            || self.slice(node.child_by_field_name("operator")?) != operator
+        {
             return None;
         }
         node.child_by_field_name(side)
@@ -59,16 +79,25 @@ impl<'a> Reader<'a> {
 
     /// Takes `when a: type` off a spec.
     fn split_when<'t>(&self, node: Node<'t>) -> Option<(Node<'t>, Bindings)> {
-        let Some(left) = self.operand(node, "when", "left") else { return Some((node, Vec::new())) };
+        let Some(left) = self.operand(node, "when", "left") else {
+            return Some((node, Vec::new()));
+        };
         let keywords = node.child_by_field_name("right")?;
         let mut bindings = Bindings::new();
         let mut cursor = keywords.walk();
         for pair in keywords.named_children(&mut cursor) {
-            let (Some(key), Some(value)) = (pair.child_by_field_name("key"), pair.child_by_field_name("value")) else {
+            let (Some(key), Some(value)) = (
+                pair.child_by_field_name("key"),
+                pair.child_by_field_name("value"),
+            ) else {
                 continue;
             };
             let name = self.slice(key).trim_end().trim_end_matches(':').to_owned();
-            let constraint = if self.slice(value) == "var" { Type::Any } else { self.read(value, &bindings, 0) };
+            let constraint = if self.slice(value) == "var" {
+                Type::Any
+            } else {
+                self.read(value, &bindings, 0)
+            };
             bindings.push((name, constraint));
         }
         Some((left, bindings))
@@ -76,9 +105,16 @@ impl<'a> Reader<'a> {
 
     fn arguments<'t>(&self, call: Node<'t>) -> Vec<Node<'t>> {
         let mut cursor = call.walk();
-        let Some(list) = call.named_children(&mut cursor).find(|c| c.kind() == "arguments") else { return Vec::new() };
+        let Some(list) = call
+            .named_children(&mut cursor)
+            .find(|c| c.kind() == "arguments")
+        else {
+            return Vec::new();
+        };
         let mut cursor = list.walk();
-        list.named_children(&mut cursor).filter(|c| c.kind() != "comment").collect()
+        list.named_children(&mut cursor)
+            .filter(|c| c.kind() != "comment")
+            .collect()
     }
 
     fn read(&self, node: Node<'_>, bindings: &Bindings, depth: usize) -> Type {
@@ -93,7 +129,9 @@ impl<'a> Reader<'a> {
             "list" => self.list(node, bindings, depth),
             "tuple" => {
                 let mut cursor = node.walk();
-                let items = node.named_children(&mut cursor).filter(|c| c.kind() != "comment");
+                let items = node
+                    .named_children(&mut cursor)
+                    .filter(|c| c.kind() != "comment");
                 Type::Tuple(Some(items.map(|c| self.read(c, bindings, depth)).collect()))
             }
             "map" => self.map(node, bindings, depth).unwrap_or(Type::Map(None)),
@@ -109,7 +147,10 @@ impl<'a> Reader<'a> {
         match self.slice(node.child_by_field_name("operator")?) {
             "|" => {
                 let mut members = Vec::new();
-                for side in [self.read(left, bindings, depth), self.read(right, bindings, depth)] {
+                for side in [
+                    self.read(left, bindings, depth),
+                    self.read(right, bindings, depth),
+                ] {
                     match side {
                         Type::Union(inner) => members.extend(inner),
                         other => members.push(other),
@@ -131,14 +172,21 @@ impl<'a> Reader<'a> {
 
     fn call(&self, node: Node<'_>, bindings: &Bindings, depth: usize) -> Option<Type> {
         let target = node.child_by_field_name("target")?;
-        let arguments: Vec<Type> =
-            self.arguments(node).into_iter().map(|a| self.read(a, bindings, depth)).collect();
+        let arguments: Vec<Type> = self
+            .arguments(node)
+            .into_iter()
+            .map(|a| self.read(a, bindings, depth))
+            .collect();
         if target.kind() != "dot" {
             return Some(self.named(self.slice(target), arguments, bindings));
         }
         let module = self.slice(target.child_by_field_name("left")?);
         let name = self.slice(target.child_by_field_name("right")?);
-        let module = if module.starts_with(':') { module.to_owned() } else { self.scope.expand(module) };
+        let module = if module.starts_with(':') {
+            module.to_owned()
+        } else {
+            self.scope.expand(module)
+        };
         Some(remote(module, name, arguments))
     }
 
@@ -154,12 +202,21 @@ impl<'a> Reader<'a> {
 
     fn list(&self, node: Node<'_>, bindings: &Bindings, depth: usize) -> Type {
         let mut cursor = node.walk();
-        let items: Vec<Node<'_>> = node.named_children(&mut cursor).filter(|c| c.kind() != "comment").collect();
-        let Some(first) = items.first() else { return Type::Value(Literal::List(Vec::new())) };
+        let items: Vec<Node<'_>> = node
+            .named_children(&mut cursor)
+            .filter(|c| c.kind() != "comment")
+            .collect();
+        let Some(first) = items.first() else {
+            return Type::Value(Literal::List(Vec::new()));
+        };
         if first.kind() == "keywords" {
             return Type::Keyword(self.fields(*first, bindings, depth));
         }
-        let emptiness = if items.len() > 1 { Emptiness::NonEmpty } else { Emptiness::MayBeEmpty };
+        let emptiness = if items.len() > 1 {
+            Emptiness::NonEmpty
+        } else {
+            Emptiness::MayBeEmpty
+        };
         Type::List(Box::new(self.read(*first, bindings, depth)), emptiness)
     }
 
@@ -168,8 +225,14 @@ impl<'a> Reader<'a> {
         keywords
             .named_children(&mut cursor)
             .filter_map(|pair| {
-                let key = self.slice(pair.child_by_field_name("key")?).trim_end().trim_end_matches(':');
-                Some((key.to_owned(), self.read(pair.child_by_field_name("value")?, bindings, depth)))
+                let key = self
+                    .slice(pair.child_by_field_name("key")?)
+                    .trim_end()
+                    .trim_end_matches(':');
+                Some((
+                    key.to_owned(),
+                    self.read(pair.child_by_field_name("value")?, bindings, depth),
+                ))
             })
             .collect()
     }
@@ -187,13 +250,16 @@ impl<'a> Reader<'a> {
             for entry in part.named_children(&mut inner) {
                 if entry.kind() == "keywords" {
                     let named = self.fields(entry, bindings, depth).into_iter();
-                    fields.extend(named.map(|(key, value)| (Type::Value(Literal::Atom(key)), value)));
+                    fields
+                        .extend(named.map(|(key, value)| (Type::Value(Literal::Atom(key)), value)));
                 } else {
                     fields.extend(self.pair(entry, bindings, depth));
                 }
             }
         }
-        let Some(module) = module else { return Some(Type::Map(Some(fields))) };
+        let Some(module) = module else {
+            return Some(Type::Map(Some(fields)));
+        };
         let named = fields.into_iter().filter_map(|(key, value)| match key {
             Type::Value(Literal::Atom(name)) => Some((name, value)),
             _ => None,
@@ -214,17 +280,28 @@ impl<'a> Reader<'a> {
                 _ => return None,
             },
         };
-        Some((key, self.read(entry.child_by_field_name("right")?, bindings, depth)))
+        Some((
+            key,
+            self.read(entry.child_by_field_name("right")?, bindings, depth),
+        ))
     }
 
     /// `(a, b -> c)`, or a type in parentheses.
     fn block(&self, node: Node<'_>, bindings: &Bindings, depth: usize) -> Type {
-        let Some(inner) = node.named_child(0) else { return Type::Any };
+        let Some(inner) = node.named_child(0) else {
+            return Type::Any;
+        };
         if inner.kind() != "stab_clause" {
             return self.read(inner, bindings, depth);
         }
-        let Some(left) = inner.child_by_field_name("left") else { return Type::Function(Some(0)) };
-        let arity = if self.slice(left).trim() == "..." { None } else { Some(left.named_child_count()) };
+        let Some(left) = inner.child_by_field_name("left") else {
+            return Type::Function(Some(0));
+        };
+        let arity = if self.slice(left).trim() == "..." {
+            None
+        } else {
+            Some(left.named_child_count())
+        };
         Type::Function(arity)
     }
 }
@@ -242,9 +319,10 @@ fn built_in(name: &str, arguments: &[Type]) -> Option<Type> {
         ("neg_integer", 0) => Type::Integer(None, Some(-1)),
         ("float", 0) => Type::Float,
         ("number", 0) => Type::Union(vec![Type::Integer(None, None), Type::Float]),
-        ("timeout", 0) => {
-            Type::Union(vec![Type::Value(Literal::atom("infinity")), Type::Integer(Some(0), None)])
-        }
+        ("timeout", 0) => Type::Union(vec![
+            Type::Value(Literal::atom("infinity")),
+            Type::Integer(Some(0), None),
+        ]),
         ("boolean", 0) => Type::Boolean,
         ("atom" | "node", 0) => Type::Atom,
         ("module", 0) => Type::Module,
@@ -256,7 +334,11 @@ fn built_in(name: &str, arguments: &[Type]) -> Option<Type> {
         ("nonempty_list", 0 | 1) => Type::List(element(), Emptiness::NonEmpty),
         ("keyword", 0 | 1) => Type::Keyword(Vec::new()),
         ("tuple", 0) => Type::Tuple(None),
-        ("mfa", 0) => Type::Tuple(Some(vec![Type::Module, Type::Atom, Type::Integer(Some(0), Some(255))])),
+        ("mfa", 0) => Type::Tuple(Some(vec![
+            Type::Module,
+            Type::Atom,
+            Type::Integer(Some(0), Some(255)),
+        ])),
         ("map", 0) => Type::Map(None),
         ("struct", 0) => Type::Map(None),
         ("fun" | "function", 0) => Type::Function(None),
@@ -272,9 +354,11 @@ fn remote(module: String, name: &str, arguments: Vec<Type>) -> Type {
     match (module.as_str(), name) {
         ("String", "t" | "grapheme" | "codepoint") | ("Path", "t") => Type::Text,
         ("Keyword", "t") => Type::Keyword(Vec::new()),
-        ("Date" | "Time" | "DateTime" | "NaiveDateTime" | "Regex" | "MapSet" | "Range" | "Version" | "URI", "t") => {
-            Type::Struct(module, Vec::new())
-        }
+        (
+            "Date" | "Time" | "DateTime" | "NaiveDateTime" | "Regex" | "MapSet" | "Range"
+            | "Version" | "URI",
+            "t",
+        ) => Type::Struct(module, Vec::new()),
         _ => Type::Named(Some(module), name.to_owned(), arguments),
     }
 }

@@ -37,21 +37,36 @@ impl Samples<'_> {
             ],
             Type::Value(value) => vec![value.clone()],
             Type::Integer(low, high) => integers(*low, *high),
-            Type::Float => ["0.0", "1.5", "-2.25"].map(|n| Literal::Float(n.into())).to_vec(),
+            Type::Float => ["0.0", "1.5", "-2.25"]
+                .map(|n| Literal::Float(n.into()))
+                .to_vec(),
             Type::Boolean => vec![Literal::atom("true"), Literal::atom("false")],
             Type::Atom => vec![Literal::atom("ok"), Literal::atom("some")],
             Type::Module => vec![Literal::Module("Enum".into())],
-            Type::Text | Type::Bitstring => {
-                ["text", "", "Two Words", "42", " né "].map(Literal::text).to_vec()
-            }
+            Type::Text | Type::Bitstring => ["text", "", "Two Words", "42", " né "]
+                .map(Literal::text)
+                .to_vec(),
             Type::Charlist => vec![Literal::Charlist("text".into()), Literal::List(vec![])],
-            Type::Iodata => vec![Literal::text("text"), Literal::List(vec![Literal::text("a"), Literal::integer(98)])],
+            Type::Iodata => vec![
+                Literal::text("text"),
+                Literal::List(vec![Literal::text("a"), Literal::integer(98)]),
+            ],
             Type::List(item, emptiness) => self.lists(item, *emptiness, depth),
             Type::Keyword(fields) => self.keywords(fields, depth),
-            Type::Tuple(None) => vec![Literal::Tuple(vec![Literal::atom("ok"), Literal::integer(1)])],
-            Type::Tuple(Some(items)) => self.products(items, depth).into_iter().map(Literal::Tuple).collect(),
+            Type::Tuple(None) => vec![Literal::Tuple(vec![
+                Literal::atom("ok"),
+                Literal::integer(1),
+            ])],
+            Type::Tuple(Some(items)) => self
+                .products(items, depth)
+                .into_iter()
+                .map(Literal::Tuple)
+                .collect(),
             Type::Map(None) => {
-                vec![Literal::Map(vec![]), Literal::Map(vec![(Literal::atom("a"), Literal::integer(1))])]
+                vec![
+                    Literal::Map(vec![]),
+                    Literal::Map(vec![(Literal::atom("a"), Literal::integer(1))]),
+                ]
             }
             Type::Map(Some(fields)) => self.maps(fields, depth),
             Type::Struct(module, fields) => self.structs(module, fields, depth),
@@ -61,11 +76,19 @@ impl Samples<'_> {
                 if name == "t" && owner == "Enumerable" {
                     return self.lists(&Type::Integer(None, None), Emptiness::MayBeEmpty, depth);
                 }
-                self.types.find(owner, name, arguments).map_or_else(Vec::new, |found| {
-                    Samples { types: self.types, module: owner }.values(&found, depth)
-                })
+                self.types
+                    .find(owner, name, arguments)
+                    .map_or_else(Vec::new, |found| {
+                        Samples {
+                            types: self.types,
+                            module: owner,
+                        }
+                        .values(&found, depth)
+                    })
             }
-            Type::Never | Type::Function(_) | Type::Pid | Type::Port | Type::Reference => Vec::new(),
+            Type::Never | Type::Function(_) | Type::Pid | Type::Port | Type::Reference => {
+                Vec::new()
+            }
         }
     }
 
@@ -80,7 +103,11 @@ impl Samples<'_> {
         }
         out.extend(items.first().map(|one| Literal::List(vec![one.clone()])));
         if let (Some(first), Some(last)) = (items.first(), items.get(1)) {
-            out.push(Literal::List(vec![last.clone(), first.clone(), last.clone()]));
+            out.push(Literal::List(vec![
+                last.clone(),
+                first.clone(),
+                last.clone(),
+            ]));
         }
         out
     }
@@ -99,12 +126,16 @@ impl Samples<'_> {
     }
 
     fn maps(&self, fields: &[(Type, Type)], depth: usize) -> Vec<Literal> {
-        let keys: Option<Vec<Literal>> =
-            fields.iter().map(|(key, _)| self.values(key, depth).into_iter().next()).collect();
+        let keys: Option<Vec<Literal>> = fields
+            .iter()
+            .map(|(key, _)| self.values(key, depth).into_iter().next())
+            .collect();
         let Some(keys) = keys else { return Vec::new() };
         let kinds: Vec<Type> = fields.iter().map(|(_, value)| value.clone()).collect();
         let rows = self.products(&kinds, depth);
-        rows.into_iter().map(|row| Literal::Map(keys.iter().cloned().zip(row).collect())).collect()
+        rows.into_iter()
+            .map(|row| Literal::Map(keys.iter().cloned().zip(row).collect()))
+            .collect()
     }
 
     fn structs(&self, module: &str, fields: &[(String, Type)], depth: usize) -> Vec<Literal> {
@@ -116,7 +147,11 @@ impl Samples<'_> {
             "DateTime" => return sigil("~U[2024-02-29 23:59:59Z]"),
             "Regex" => return sigil("~r/a+/"),
             "Range" => {
-                let range = Literal::Range(Box::new(Literal::integer(1)), Box::new(Literal::integer(3)), None);
+                let range = Literal::Range(
+                    Box::new(Literal::integer(1)),
+                    Box::new(Literal::integer(3)),
+                    None,
+                );
                 return vec![range];
             }
             "MapSet" | "Version" | "URI" => return Vec::new(),
@@ -124,12 +159,16 @@ impl Samples<'_> {
         }
         let kinds: Vec<Type> = fields.iter().map(|(_, kind)| kind.clone()).collect();
         if kinds.is_empty() {
-            let bare = self.types.bare_struct(module).then(|| Literal::Struct(module.to_owned(), Vec::new()));
+            let bare = self
+                .types
+                .bare_struct(module)
+                .then(|| Literal::Struct(module.to_owned(), Vec::new()));
             return bare.into_iter().collect();
         }
         let rows = self.products(&kinds, depth).into_iter();
         let names: Vec<String> = fields.iter().map(|(name, _)| name.clone()).collect();
-        rows.map(|row| Literal::Struct(module.to_owned(), names.iter().cloned().zip(row).collect())).collect()
+        rows.map(|row| Literal::Struct(module.to_owned(), names.iter().cloned().zip(row).collect()))
+            .collect()
     }
 
     /// First values of every member before second ones.
@@ -147,13 +186,9 @@ impl Samples<'_> {
         out
     }
 
-    /// Rows with one value per type, each column going round at its own pace.
-    pub(crate) fn rows(&self, kinds: &[Type]) -> Vec<Vec<Literal>> {
-        self.products(kinds, 0)
-    }
-
     fn products(&self, kinds: &[Type], depth: usize) -> Vec<Vec<Literal>> {
-        let columns: Vec<Vec<Literal>> = kinds.iter().map(|kind| self.values(kind, depth)).collect();
+        let columns: Vec<Vec<Literal>> =
+            kinds.iter().map(|kind| self.values(kind, depth)).collect();
         combine(&columns)
     }
 }
@@ -168,7 +203,10 @@ pub(crate) fn combine(columns: &[Vec<Literal>]) -> Vec<Vec<Literal>> {
     for row in 0..longest.max(1) * 2 {
         // The second round shifts the columns against each other.
         let shift = row / longest.max(1);
-        let values = columns.iter().enumerate().map(|(at, column)| column[(row + shift * at) % column.len()].clone());
+        let values = columns
+            .iter()
+            .enumerate()
+            .map(|(at, column)| column[(row + shift * at) % column.len()].clone());
         let values: Vec<Literal> = values.collect();
         if !rows.contains(&values) {
             rows.push(values);
@@ -181,7 +219,16 @@ pub(crate) fn combine(columns: &[Vec<Literal>]) -> Vec<Vec<Literal>> {
 }
 
 fn integers(low: Option<i64>, high: Option<i64>) -> Vec<Literal> {
-    let candidates = [Some(2), low, Some(0), Some(1), Some(-1), Some(42), high, Some(7)];
+    let candidates = [
+        Some(2),
+        low,
+        Some(0),
+        Some(1),
+        Some(-1),
+        Some(42),
+        high,
+        Some(7),
+    ];
     let mut out = Vec::new();
     for value in candidates.into_iter().flatten() {
         let inside = low.is_none_or(|l| value >= l) && high.is_none_or(|h| value <= h);
@@ -198,15 +245,18 @@ pub(crate) fn by_parameter_name(name: &str) -> Option<Type> {
     let name = name.trim_start_matches('_');
     let last = name.rsplit('_').next().unwrap_or(name);
     Some(match last {
-        "string" | "text" | "name" | "str" | "binary" | "word" | "line" | "title" | "slug" | "prefix" | "suffix"
-        | "message" | "email" | "url" | "label" | "input" | "body" | "source" | "content" => Type::Text,
-        "count" | "n" | "index" | "size" | "length" | "limit" | "number" | "int" | "integer" | "amount" | "quantity"
-        | "age" | "year" | "month" | "day" | "x" | "y" | "a" | "b" | "i" | "total" | "price" | "width" | "height"
-        | "min" | "max" => Type::Integer(None, None),
+        "string" | "text" | "name" | "str" | "binary" | "word" | "line" | "title" | "slug"
+        | "prefix" | "suffix" | "message" | "email" | "url" | "label" | "input" | "body"
+        | "source" | "content" => Type::Text,
+        "count" | "n" | "index" | "size" | "length" | "limit" | "number" | "int" | "integer"
+        | "amount" | "quantity" | "age" | "year" | "month" | "day" | "x" | "y" | "a" | "b"
+        | "i" | "total" | "price" | "width" | "height" | "min" | "max" => Type::Integer(None, None),
         "list" | "items" | "numbers" | "values" | "enumerable" | "integers" => {
             Type::List(Box::new(Type::Integer(None, None)), Emptiness::MayBeEmpty)
         }
-        "strings" | "words" | "names" | "lines" => Type::List(Box::new(Type::Text), Emptiness::MayBeEmpty),
+        "strings" | "words" | "names" | "lines" => {
+            Type::List(Box::new(Type::Text), Emptiness::MayBeEmpty)
+        }
         "opts" | "options" | "keyword" => Type::Keyword(Vec::new()),
         "map" | "attrs" | "params" => Type::Map(None),
         "boolean" | "flag" => Type::Boolean,

@@ -35,22 +35,39 @@ impl Project {
 
     /// Analyses files of the project as they stand now.
     pub(crate) fn graph(&self, paths: &[&str]) -> (CodeGraph, BTreeMap<String, String>) {
-        let sources: BTreeMap<String, String> = paths.iter().map(|p| ((*p).to_owned(), self.read(p))).collect();
-        let files: Vec<_> = sources.iter().map(|(path, text)| Arc::new(analyze_file(path, text))).collect();
+        let sources: BTreeMap<String, String> = paths
+            .iter()
+            .map(|p| ((*p).to_owned(), self.read(p)))
+            .collect();
+        let files: Vec<_> = sources
+            .iter()
+            .map(|(path, text)| Arc::new(analyze_file(path, text)))
+            .collect();
         (CodeGraph::build(&files), sources)
     }
 
     /// Runs one test file with a seed; one result per test.
     pub(crate) fn results(&self, path: &str, run: usize, seed: u32) -> Vec<TestResult> {
-        self.write("test/test_helper.exs", &format!("{REPORT}\nExUnit.start(formatters: [Report])\n"));
+        self.write(
+            "test/test_helper.exs",
+            &format!("{REPORT}\nExUnit.start(formatters: [Report])\n"),
+        );
         let (_, output) = self.run(&["test", "--seed", &seed.to_string(), path]);
         self.write("test/test_helper.exs", "ExUnit.start()\n");
         let run = u32::try_from(run).expect("few runs");
-        let lines = output.lines().filter_map(|line| line.strip_prefix("RESULT "));
+        let lines = output
+            .lines()
+            .filter_map(|line| line.strip_prefix("RESULT "));
         lines
             .map(|line| {
                 let (state, name) = line.split_once(' ').expect("state and name");
-                TestResult { run, name: name.to_owned(), describe: None, passed: state == "ok", message: String::new() }
+                TestResult {
+                    run,
+                    name: name.to_owned(),
+                    describe: None,
+                    passed: state == "ok",
+                    message: String::new(),
+                }
             })
             .collect()
     }
@@ -61,8 +78,19 @@ impl Project {
         self.mix(&["format", path]);
         let after = self.read(path);
         let place = before.lines().zip(after.lines()).position(|(a, b)| a != b);
-        let context = |text: &str| text.lines().skip(place.unwrap_or(0).saturating_sub(6)).take(16).collect::<Vec<_>>().join("\n");
-        assert!(before == after, "{path} is not formatted; before:\n{}\nafter:\n{}", context(&before), context(&after));
+        let context = |text: &str| {
+            text.lines()
+                .skip(place.unwrap_or(0).saturating_sub(6))
+                .take(16)
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
+        assert!(
+            before == after,
+            "{path} is not formatted; before:\n{}\nafter:\n{}",
+            context(&before),
+            context(&after)
+        );
     }
 
     /// Runs Mix and gives its output; panics with it on failure.
@@ -82,7 +110,10 @@ impl Project {
             .output()
             .expect("mix runs; install Elixir with tests/setup");
         let text = [output.stdout, output.stderr].concat();
-        (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&text).into_owned(),
+        )
     }
 }
 
@@ -102,7 +133,14 @@ end
 
 /// Evaluates a script and gives what it prints.
 pub(crate) fn elixir(script: &str) -> String {
-    let output = Command::new("elixir").args(["-e", script]).output().expect("elixir runs; install it with tests/setup");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new("elixir")
+        .args(["-e", script])
+        .output()
+        .expect("elixir runs; install it with tests/setup");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
