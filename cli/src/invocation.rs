@@ -142,20 +142,30 @@ impl Route {
     }
 }
 
-/// Runs a future to its end, or to Ctrl-C. Threads that still run a tool do not hold the program back.
+/// Runs a future to its end, or to Ctrl-C.
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    to_end(interruptible(future))
+}
+
+/// Runs a future that handles Ctrl-C itself. Threads that still run a tool do not hold the program back.
+pub(crate) fn to_end<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::internal(format!("the runtime does not start: {error}")))?;
-    let result = runtime.block_on(async {
-        tokio::select! {
-            result = future => result,
-            _ = tokio::signal::ctrl_c() => Err(Error::Interrupted),
-        }
-    });
+    let result = runtime.block_on(future);
     runtime.shutdown_background();
     result
+}
+
+/// Ends at once on Ctrl-C: for work that leaves nothing to cancel.
+pub(crate) async fn interruptible<T>(
+    future: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    tokio::select! {
+        result = future => result,
+        _ = tokio::signal::ctrl_c() => Err(Error::Interrupted),
+    }
 }
 
 /// Session ids are UUIDs; anything else is a slip of the hand and never leaves this machine.

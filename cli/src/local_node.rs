@@ -103,7 +103,7 @@ impl LocalNode {
         let _lock = self.lock()?;
         if let Some(record) = self.running() {
             launch::wait_ready(&record, &Process::of(&record, &self.dir), &|| {
-                self.last_log_lines()
+                self.last_log_lines(0)
             })?;
             return Ok(Started {
                 record,
@@ -204,12 +204,14 @@ impl LocalNode {
         }
     }
 
-    /// The last lines of the log, errors preferred.
-    fn last_log_lines(&self) -> Vec<String> {
+    /// The last lines of the log after byte `from`, errors preferred.
+    fn last_log_lines(&self, from: u64) -> Vec<String> {
         let read = || -> std::io::Result<String> {
             let mut file = File::open(self.log_file())?;
             let size = file.metadata()?.len();
-            file.seek(SeekFrom::Start(size.saturating_sub(LOG_TAIL_BYTES)))?;
+            file.seek(SeekFrom::Start(
+                size.saturating_sub(LOG_TAIL_BYTES).max(from),
+            ))?;
             let mut bytes = Vec::new();
             file.read_to_end(&mut bytes)?;
             Ok(String::from_utf8_lossy(&bytes).into_owned())

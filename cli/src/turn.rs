@@ -14,7 +14,7 @@ use crate::approval::Approver;
 use crate::args::ChangeOptions;
 use crate::error::Error;
 use crate::exit_code::Exit;
-use crate::invocation::{Invocation, Route, Workplace};
+use crate::invocation::{Invocation, Route, Workplace, interruptible, to_end};
 use crate::session_json::Task;
 use crate::tool_host::{Limits, Place, ToolHost};
 use aiex_client::{Client, OpenSession, SessionStream};
@@ -25,7 +25,6 @@ use aiex_proto::v1::{
 use driver::Driver;
 use progress::{Follow, Progress};
 pub(crate) use sources::send_sources;
-use std::future::Future;
 use uuid::Uuid;
 use view::View;
 
@@ -242,23 +241,4 @@ fn check_project(summary: &SessionSummary, workplace: &Workplace) -> Result<(), 
         ),
         "change to that project's directory, or fork the session there",
     ))
-}
-
-/// Runs a future that handles Ctrl-C itself.
-fn to_end<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::internal(format!("the runtime does not start: {error}")))?;
-    let result = runtime.block_on(future);
-    runtime.shutdown_background();
-    result
-}
-
-/// Before the turn runs there is nothing to cancel: Ctrl-C ends at once.
-async fn interruptible<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    tokio::select! {
-        result = future => result,
-        _ = tokio::signal::ctrl_c() => Err(Error::Interrupted),
-    }
 }

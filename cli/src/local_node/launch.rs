@@ -83,21 +83,23 @@ fn is_executable(path: &Path) -> bool {
 /// Starts the node and waits until it is ready; a node that fails is ended.
 pub(super) fn launch(binary: &Path, local: &LocalNode) -> Result<Record, Error> {
     let addresses_file = local.dir.join("addresses.json");
-    let mut child = spawn(binary, local, &addresses_file)?;
-    let started = wait_addresses(&mut child, &addresses_file, local).and_then(|addresses| {
+    let log_file = open_log(&local.log_file())?;
+    // Lines of earlier runs explain nothing about this one.
+    let log_start = log_file.metadata().map_or(0, |metadata| metadata.len());
+    let mut child = spawn(binary, local, &addresses_file, log_file)?;
+    let log = || local.last_log_lines(log_start);
+    let started = wait_addresses(&mut child, &addresses_file, &log).and_then(|addresses| {
         let pid = i32::try_from(child.id()).unwrap_or(i32::MAX);
         let record = Record {
             pid,
             process_started_ticks: started_ticks(pid)
-                .ok_or_else(|| ended(local, "it ended at once"))?,
+                .ok_or_else(|| failed("it ended at once", &log()))?,
             started_unix_ms: now_unix_ms(),
             client: addresses.client,
             operations: addresses.operations,
         };
         record.write(&local.dir)?;
-        wait_ready(&record, &Process::of(&record, &local.dir), &|| {
-            local.last_log_lines()
-        })?;
+        wait_ready(&record, &Process::of(&record, &local.dir), &log)?;
         Ok(record)
     });
     if started.is_err() {
@@ -108,8 +110,12 @@ pub(super) fn launch(binary: &Path, local: &LocalNode) -> Result<Record, Error> 
     started
 }
 
-fn spawn(binary: &Path, local: &LocalNode, addresses_file: &Path) -> Result<Child, Error> {
-    let log = open_log(&local.log_file())?;
+fn spawn(
+    binary: &Path,
+    local: &LocalNode,
+    addresses_file: &Path,
+    log: File,
+) -> Result<Child, Error> {
     let addresses = OpenOptions::new()
         .create(true)
         .write(true)
@@ -152,7 +158,11 @@ fn open_log(path: &Path) -> Result<File, Error> {
         .map_err(|error| Error::file("write", path, &error))
 }
 
-fn wait_addresses(child: &mut Child, file: &Path, local: &LocalNode) -> Result<Addresses, Error> {
+fn wait_addresses(
+    child: &mut Child,
+    file: &Path,
+    log: &dyn Fn() -> Vec<String>,
+) -> Result<Addresses, Error> {
     let mut found = None;
     let mut exit = None;
     wait_until(ADDRESSES_WAIT_MS, || {
@@ -168,14 +178,14 @@ fn wait_addresses(child: &mut Child, file: &Path, local: &LocalNode) -> Result<A
     });
     match (found, exit) {
         (Some(addresses), _) => Ok(addresses),
-        (None, Some(status)) => Err(ended(local, &format!("it ended with {status}"))),
-        (None, None) => Err(ended(
-            local,
-            &format!(
+        (None, Some(status)) => Err(failed(&format!("it ended with {status}"), &log())),
+        (None, None) => {
+            let what = format!(
                 "it printed no addresses within {} s",
                 ADDRESSES_WAIT_MS / 1_000
-            ),
-        )),
+            );
+            Err(failed(&what, &log()))
+        }
     }
 }
 
@@ -221,10 +231,6 @@ pub(super) fn is_ready(operations: &str) -> bool {
         Some(head.starts_with(b"HTTP/1.") && head.ends_with(b" 200"))
     };
     probe().unwrap_or(false)
-}
-
-fn ended(local: &LocalNode, what: &str) -> Error {
-    failed(what, &local.last_log_lines())
 }
 
 fn failed(what: &str, log: &[String]) -> Error {

@@ -92,7 +92,10 @@ fn a_node_that_fails_shows_its_last_errors() {
         dir.path(),
         "print('INFO opening', file=sys.stderr)\nprint('ERROR address already in use', file=sys.stderr)\nsys.exit(78)",
     );
+    create_private_dir(&node.dir).expect("a directory");
+    fs::write(node.log_file(), "ERROR of yesterday\n").expect("an old log");
     let error = node.start().expect_err("it ends");
+    assert!(!error.to_string().contains("yesterday"), "{error}");
     assert!(
         error.to_string().contains("ERROR address already in use"),
         "{error}"

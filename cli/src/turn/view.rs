@@ -228,7 +228,9 @@ impl<'a> View<'a> {
         if !shown.is_empty() {
             self.answer_printed = true;
             return match text.strip_prefix(&*shown) {
-                Some(rest) => self.output.result(&format!("{rest}\n")),
+                Some("") if shown.ends_with('\n') => Ok(()),
+                Some("") => self.output.piece(b"\n"),
+                Some(rest) => self.output.result(rest),
                 None => self.output.result(&format!("\n{text}")),
             };
         }
