@@ -105,6 +105,9 @@ pub fn syntax_errors(text: &str) -> Vec<SyntaxError> {
     let mut errors = Vec::new();
     if tree.root_node().has_error() {
         collect_errors(tree.root_node(), text, &mut errors);
+        if errors.is_empty() {
+            errors.push(hidden_error(tree.root_node()));
+        }
     }
     errors
 }
@@ -129,6 +132,30 @@ fn collect_errors(root: Node<'_>, text: &str, errors: &mut Vec<SyntaxError>) {
                 return;
             }
         }
+    }
+}
+
+/// What is missing may be a token without a node of its own: then the innermost damaged node is the place.
+fn hidden_error(root: Node<'_>) -> SyntaxError {
+    let mut inner = root;
+    let mut cursor = root.walk();
+    loop {
+        let node = cursor.node();
+        if node.has_error() {
+            inner = node;
+            if cursor.goto_first_child() {
+                continue;
+            }
+        }
+        if !cursor.goto_next_sibling() {
+            break;
+        }
+    }
+    let position = inner.start_position();
+    SyntaxError {
+        line: position.row as u32 + 1,
+        column: position.column as u32 + 1,
+        message: format!("incomplete {}", inner.kind().replace('_', " ")),
     }
 }
 
