@@ -241,7 +241,8 @@ fn wait_until(limit_ms: u64, mut holds: impl FnMut() -> bool) -> bool {
         if Instant::now() >= deadline {
             return false;
         }
-        std::thread::sleep(Duration::from_millis(POLL_MS));
+        // A process, a file and a lock of others give no event to wait for.
+        std::thread::sleep(Duration::from_millis(POLL_MS)); // tidy: not a test
     }
 }
 

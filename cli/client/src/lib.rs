@@ -11,7 +11,7 @@ mod error;
 mod retry;
 mod session_stream;
 #[cfg(test)]
-mod test_node;
+mod tests;
 
 pub use client::{Client, Config, UPLOAD_BATCH_BYTES_MAX};
 pub use credentials::Token;

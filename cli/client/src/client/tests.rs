@@ -1,7 +1,7 @@
 //! Unary calls against the generated server: credentials, retries, refusals.
 
 use super::*;
-use crate::test_node::TestNode;
+use crate::tests::node::TestNode;
 
 fn list() -> ListSessionsRequest {
     ListSessionsRequest {

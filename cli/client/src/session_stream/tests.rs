@@ -1,7 +1,7 @@
 //! The stream against a node that breaks at every possible frame.
 
 use super::*;
-use crate::test_node::TestNode;
+use crate::tests::node::TestNode;
 use crate::{Endpoints, Token};
 use proptest::prelude::*;
 
