@@ -110,8 +110,10 @@ impl CodeGraph {
 
     /// Returns the function group that `module.name/arity` calls, public or private.
     pub fn function(&self, module: &str, name: &str, arity: u8) -> Option<&Chunk> {
-        self.functions_of(module)
-            .into_iter()
+        let places = self.functions.get(module)?;
+        places
+            .iter()
+            .map(|(file, chunk)| &self.files[*file].chunks[*chunk])
             .find(|chunk| accepts(chunk, name, arity))
     }
 

@@ -4,35 +4,35 @@
 
 mod analyze;
 mod chunk;
-mod sources;
-mod project_types;
-mod effect;
 mod clause;
+mod effect;
 mod error;
 mod explain;
-mod offline;
 mod fallback;
+pub mod findings;
 mod graph;
 mod literal;
-mod typespec;
-mod module;
-mod syntax;
-pub mod findings;
 pub mod metrics;
+mod module;
 pub mod module_gen;
-pub mod refactor;
+mod offline;
 pub mod otp;
+mod project_types;
+pub mod refactor;
+mod sources;
+mod syntax;
 pub mod test_gen;
+mod typespec;
 
 pub use analyze::analyze_file;
 pub use chunk::{Chunk, ChunkKind, Doc, FunctionKind, ParserUsed, Span};
 pub use error::Error;
 pub use explain::{Evidence, Explanation, Fact, Section, explain, render_markdown};
-pub use offline::offline_answer;
 pub use graph::{CodeGraph, Edge, Resolution, Target, TestReach, Unresolved};
 pub use module::{
-    Alias, Attribute, Call, CallForm, Directive, FileAnalysis, ModuleForm, ModuleInfo,
-    StructField, TypeDef,
+    Alias, Attribute, Call, CallForm, Directive, FileAnalysis, ModuleForm, ModuleInfo, StructField,
+    TypeDef,
 };
+pub use offline::offline_answer;
 pub use sources::SourceText;
 pub use syntax::{MAX_PARSED_BYTES, SyntaxError, SyntaxTree, parse, syntax_errors};
