@@ -15,7 +15,7 @@ use serde_json::json;
 /// Calls of the scripted session.
 const CALLS: usize = 24;
 /// Kills of one suite run; `AIEX_CRASHES` asks for more.
-const CRASHES: u64 = 30;
+const CRASHES: u64 = 40;
 
 fn call(number: usize) -> ToolCall {
     // a marker is pushed before itself: carried out twice, the line would stand twice
