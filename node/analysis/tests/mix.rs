@@ -5,6 +5,7 @@
 mod project;
 
 use aiex_analysis::module_gen::{self, ModuleKind, Neighbour};
+use aiex_analysis::refactor;
 use aiex_analysis::test_gen::{
     self, CandidateCall, Observation, Origin, Outcome, Purpose, TestResult,
 };
@@ -21,7 +22,7 @@ fn every_kind_of_module_compiles_is_formatted_and_passes() {
         "Sums up \"things\" such as #{this}.\n\nSecond paragraph with a \\ and \"\"\" inside.";
     for kind in ModuleKind::ALL {
         for (prefix, text) in [("Shop.Longer", description), ("Top", "")] {
-            let name = format!("{prefix}{:?}Part", kind);
+            let name = format!("{prefix}{kind:?}Part");
             let made = module_gen::create(kind, &name, text, &neighbours).expect("generated");
             project.write(&made.path, &made.source);
             project.write(&made.test_path, &made.test_source);
@@ -141,7 +142,12 @@ fn generated_tests_are_tried_filtered_formatted_and_pass() {
             "{never} must not be kept"
         );
     }
-    let kept = test_gen::render(&observed, &filtered.kept);
+    check_kept(&project, &observed, &filtered.kept);
+}
+
+/// What stays is formatted, compiles without warnings and passes by itself.
+fn check_kept(project: &Project, observed: &test_gen::TestProposal, ids: &[String]) {
+    let kept = test_gen::render(observed, ids);
     project.write(&observed.path, &kept);
     project.check_formatted(&observed.path);
     project.mix(&["test", "--warnings-as-errors", &observed.path]);
@@ -253,4 +259,35 @@ fn recorded_values_of_any_shape_are_formatted() {
     let project = Project::new("shop");
     project.write(&observed.path, &test_gen::render(&observed, &all));
     project.check_formatted(&observed.path);
+}
+
+#[test]
+fn a_renamed_function_still_compiles_and_passes() {
+    let project = Project::new("shop");
+    let test = "defmodule Shop.BasketTest do\n  use ExUnit.Case, async: true\n  doctest Shop.Basket, only: [count: 1], import: true\n\n  describe \"count/1\" do\n    test \"counts\" do\n      import Shop.Basket, only: [count: 1]\n      assert count(%Shop.Basket{items: [{\"a\", 2}]}) == 2\n      assert Enum.map([%Shop.Basket{}], &Shop.Basket.count/1) == [0]\n      assert Shop.Use.count(%Shop.Basket{}) == 0\n      assert apply(Shop.Basket, :count, [%Shop.Basket{}]) == 0\n    end\n  end\nend\n";
+    project.write("lib/shop/basket.ex", SHOP);
+    project.write(
+        "lib/shop/use.ex",
+        "defmodule Shop.Use do\n  defdelegate count(basket), to: Shop.Basket\nend\n",
+    );
+    project.write("test/shop/basket_test.exs", test);
+    project.mix(&["format"]);
+    let (graph, sources) = project.graph(&[
+        "lib/shop/basket.ex",
+        "lib/shop/use.ex",
+        "test/shop/basket_test.exs",
+    ]);
+    let plan = refactor::rename_function(&graph, &sources, "Shop.Basket.count/1", "item_count")
+        .expect("a plan");
+    for edit in &plan.edits {
+        let text = refactor::apply(&sources[&edit.path], &edit.splices).expect("splices fit");
+        project.write(&edit.path, &text);
+    }
+    let renamed = project.read("test/shop/basket_test.exs");
+    assert!(
+        !renamed.contains("Shop.Basket.count") && renamed.contains("describe \"item_count/1\""),
+        "{renamed}"
+    );
+    let output = project.mix(&["test", "--warnings-as-errors", "test/shop/basket_test.exs"]);
+    assert!(output.contains("1 doctest, 1 test, 0 failures"), "{output}");
 }

@@ -23,7 +23,6 @@ pub enum Outcome {
     Raised,
     Exited,
     TimedOut,
-    TooLong,
     /// A doctest that compiles.
     Compiled,
 }
@@ -109,6 +108,11 @@ fn narrowed(
         function: test.function.clone(),
         reason: format!("{}: {reason}", test.name),
     };
+    if !own.iter().any(|call| seen.contains_key(call.id.as_str())) {
+        return Err(refuse(
+            "was not tried: the module has more candidates than one run reports",
+        ));
+    }
     if let Plan::Doctest { .. } = test.plan {
         let compiled = own.iter().any(|call| {
             seen.get(call.id.as_str())

@@ -1,46 +1,48 @@
 //! The probe: a test file that tries every candidate call and prints what happened, one JSON object per line.
 
-use super::{CandidateCall, Plan, Purpose, TestProposal};
+use super::{CandidateCall, Expect, Plan, Purpose, TestProposal};
 use crate::literal::quote;
 
 /// Gives the source of the probe file. It always passes; what counts is what it prints (see [`super::read_observations`]).
 ///
 /// Each call runs twice in a process of its own with a time limit of one second and a heap limit.
 pub fn probe_script(proposal: &TestProposal) -> String {
-    let calls = |wanted: fn(&CandidateCall) -> bool| -> String {
-        let rows = proposal
+    let rows = |wanted: fn(&Purpose) -> bool| {
+        let calls = proposal
             .calls
             .iter()
-            .filter(|call| wanted(call))
-            .map(|call| row(proposal, call));
-        rows.collect::<Vec<_>>().join(",\n")
+            .filter(move |call| wanted(&call.purpose));
+        calls.map(|call| row(proposal, call))
     };
-    let compiled = calls(|call| matches!(call.purpose, Purpose::Compile { .. }));
-    let called = calls(|call| !matches!(call.purpose, Purpose::Compile { .. }));
+    let compiled: Vec<String> = rows(|p| matches!(p, Purpose::Compile { .. })).collect();
+    // What decides over a whole test comes first: the output may not reach to the end.
+    let called: Vec<String> = rows(|p| matches!(p, Purpose::Row { .. }))
+        .chain(rows(|p| matches!(p, Purpose::Record { .. })))
+        .collect();
     SCRIPT
         .replace("<module>", &proposal.module)
-        .replace("<doctests>", &compiled)
-        .replace("<calls>", &called)
+        .replace("<doctests>", &compiled.join(",\n"))
+        .replace("<calls>", &called.join(",\n"))
 }
 
 fn row(proposal: &TestProposal, call: &CandidateCall) -> String {
-    let source = match &call.purpose {
+    let (show, source) = match &call.purpose {
         Purpose::Compile { test } => {
             let plan = proposal
                 .tests
                 .iter()
                 .find(|t| t.id == *test)
                 .map(|t| &t.plan);
-            doctest_options(plan)
+            ("quiet", doctest_options(plan))
         }
-        _ => call.expression.clone(),
+        Purpose::Row {
+            expect: Expect::Anything,
+            ..
+        } => ("quiet", call.expression.clone()),
+        _ => ("show", call.expression.clone()),
     };
-    format!(
-        "      {{{}, {}, {}}}",
-        quote(&call.id),
-        quote(&call.function),
-        quote(&source)
-    )
+    let (id, function, source) = (quote(&call.id), quote(&call.function), quote(&source));
+    format!("      {{{id}, {function}, :{show}, {source}}}")
 }
 
 fn doctest_options(plan: Option<&Plan>) -> String {
@@ -63,7 +65,8 @@ fn doctest_options(plan: Option<&Plan>) -> String {
 const SCRIPT: &str = r#"defmodule Aiex.Probe do
   @time_limit_ms 1_000
   @heap_limit_words 16_000_000
-  @text_limit_bytes 4_000
+  @text_limit_bytes 800
+  @output_limit_bytes 36_000
 
   def doctests do
     [
@@ -77,7 +80,7 @@ const SCRIPT: &str = r#"defmodule Aiex.Probe do
     ]
   end
 
-  def compile({id, _function, options}, number) do
+  def compile({id, _function, _show, options}, number) do
     source = """
     defmodule Aiex.ProbeDoctest#{number}Test do
       use ExUnit.Case
@@ -95,22 +98,31 @@ const SCRIPT: &str = r#"defmodule Aiex.Probe do
     end
   end
 
-  # A function that once took too long is not called again.
-  def try_call({id, function, source}, slow) do
-    if function in slow do
-      report(id, outcome: "timed_out", text: "")
-      slow
-    else
-      case attempt(source) do
-        {:value, text, readable} ->
-          stable = match?({:value, ^text, _}, attempt(source))
-          report(id, outcome: "value", text: text, stable: stable, readable: readable)
-          slow
+  # A function that once took too long is not called again; nothing is called that could not be reported.
+  def try_call({id, function, show, source}, slow) do
+    cond do
+      printed_bytes() > @output_limit_bytes ->
+        slow
 
-        {outcome, text} ->
-          report(id, outcome: outcome, text: text)
-          if outcome == "timed_out", do: [function | slow], else: slow
-      end
+      function in slow ->
+        report(id, outcome: "timed_out")
+        slow
+
+      true ->
+        case attempt(source) do
+          {:value, _, _} when show == :quiet ->
+            report(id, outcome: "value")
+            slow
+
+          {:value, text, readable} ->
+            stable = match?({:value, ^text, _}, attempt(source))
+            report(id, outcome: "value", text: text, stable: stable, readable: readable)
+            slow
+
+          {outcome, text} ->
+            report(id, outcome: outcome, text: text)
+            if outcome == "timed_out", do: [function | slow], else: slow
+        end
     end
   end
 
@@ -143,7 +155,7 @@ const SCRIPT: &str = r#"defmodule Aiex.Probe do
     text = inspect(value, limit: :infinity, printable_limit: :infinity)
 
     if byte_size(text) > @text_limit_bytes do
-      {"too_long", ""}
+      {:value, "", false}
     else
       {:value, text, readable?(text, value)}
     end
@@ -163,9 +175,14 @@ const SCRIPT: &str = r#"defmodule Aiex.Probe do
   end
 
   defp report(id, fields) do
-    rest = Enum.map(fields, fn {key, value} -> ", " <> json(Atom.to_string(key)) <> ": " <> json(value) end)
-    IO.puts(["\n{\"aiex_probe\": ", json(id), rest, "}"])
+    rest = Enum.map(fields, fn {key, value} -> [", ", json(Atom.to_string(key)), ": ", json(value)] end)
+    line = IO.iodata_to_binary(["{\"aiex_probe\": ", json(id), rest, "}"])
+    :persistent_term.put(__MODULE__, printed_bytes() + byte_size(line) + 2)
+    IO.puts(["\n", line])
   end
+
+  # Doctests are compiled in another process than calls are made in.
+  defp printed_bytes, do: :persistent_term.get(__MODULE__, 0)
 
   defp json(value) when is_boolean(value), do: Atom.to_string(value)
 
