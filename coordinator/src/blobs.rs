@@ -20,7 +20,10 @@ pub struct Blobs {
 
 impl Blobs {
     pub(crate) fn new(store: Arc<BlobStore>) -> Self {
-        Self { store, turns: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self {
+            store,
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+        }
     }
 
     /// Stores `bytes` and returns their address. When it returns they are on disk, so an entry may name them.

@@ -72,7 +72,9 @@ pub enum Error {
         what: String,
     },
     /// Acknowledged data is missing or damaged: the node must not serve with this disk.
-    #[error("this disk is quarantined: {reason}; restore the data directory or rejoin with an empty one")]
+    #[error(
+        "this disk is quarantined: {reason}; restore the data directory or rejoin with an empty one"
+    )]
     Quarantined {
         /// What is missing.
         reason: String,
@@ -84,13 +86,17 @@ pub enum Error {
         path: PathBuf,
     },
     /// Another process has the data directory open.
-    #[error("data directory {path} is in use by another process; stop it or choose another directory")]
+    #[error(
+        "data directory {path} is in use by another process; stop it or choose another directory"
+    )]
     Locked {
         /// The directory.
         path: PathBuf,
     },
     /// The data directory was written in a format this program does not know, or is not a data directory at all.
-    #[error("data directory {path} has another format ({found}); this program reads format {expected}")]
+    #[error(
+        "data directory {path} has another format ({found}); this program reads format {expected}"
+    )]
     Format {
         /// The directory.
         path: PathBuf,
@@ -113,12 +119,22 @@ impl From<aiex_storage::Error> for Error {
         match error {
             E::ReadOnly { path } => Self::ReadOnly { path },
             E::Locked { path } => Self::Locked { path },
-            E::Format { path, found, expected } => Self::Format { path, found, expected },
+            E::Format {
+                path,
+                found,
+                expected,
+            } => Self::Format {
+                path,
+                found,
+                expected,
+            },
             E::Quarantined { reason } => Self::Quarantined { reason },
             E::Damaged { what } => Self::Damaged { what },
             E::BlobMissing { hash } => Self::BlobMissing { hash },
             E::TooLarge { what, size, limit } => Self::TooLarge { what, size, limit },
-            other @ (E::DiskFull | E::LogClosed { .. } | E::Io(_)) => Self::Storage { reason: other.to_string() },
+            other @ (E::DiskFull | E::LogClosed { .. } | E::Io(_)) => Self::Storage {
+                reason: other.to_string(),
+            },
         }
     }
 }
@@ -131,8 +147,14 @@ impl From<aiex_consensus::Error> for Error {
             E::Unavailable { reason } => Self::Unavailable { reason },
             E::OutcomeUnknown => Self::OutcomeUnknown,
             E::Overloaded { limit } => Self::Overloaded { limit },
-            E::TooLarge { size, limit } => Self::TooLarge { what: "an entry", size, limit },
-            stopped @ E::Stopped(_) => Self::Storage { reason: stopped.to_string() },
+            E::TooLarge { size, limit } => Self::TooLarge {
+                what: "an entry",
+                size,
+                limit,
+            },
+            stopped @ E::Stopped(_) => Self::Storage {
+                reason: stopped.to_string(),
+            },
             E::Storage(storage) => storage.into(),
         }
     }

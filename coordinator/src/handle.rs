@@ -53,7 +53,14 @@ pub struct ShardStatus {
 
 impl Handle {
     pub(crate) fn new(node: NodeId, cluster: Uuid, table: PlacementTable, open: Open) -> Self {
-        Self { inner: Arc::new(Inner { node, cluster, table, open: RwLock::new(Some(Arc::new(open))) }) }
+        Self {
+            inner: Arc::new(Inner {
+                node,
+                cluster,
+                table,
+                open: RwLock::new(Some(Arc::new(open))),
+            }),
+        }
     }
 
     /// Returns this node's id.
@@ -116,8 +123,14 @@ impl Handle {
 
     /// Returns how every group on this node stands, the metadata group first; empty when the node is stopping.
     pub fn status(&self) -> Vec<ShardStatus> {
-        let Ok(open) = self.open() else { return Vec::new() };
-        let shards = open.shards.iter().enumerate().map(|(i, group)| (Some(ShardId(i as u16)), group));
+        let Ok(open) = self.open() else {
+            return Vec::new();
+        };
+        let shards = open
+            .shards
+            .iter()
+            .enumerate()
+            .map(|(i, group)| (Some(ShardId(i as u16)), group));
         let all = [(None, &open.metadata)].into_iter().chain(shards);
         all.map(|(shard, group)| {
             let s = group.status();
@@ -148,16 +161,33 @@ impl Handle {
 
     /// Refuses everything from now on, and returns what was open, once.
     pub(crate) fn close(&self) -> Option<Arc<Open>> {
-        self.inner.open.write().unwrap_or_else(PoisonError::into_inner).take()
+        self.inner
+            .open
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     fn group(&self, shard: ShardId) -> Result<Arc<Group>, Error> {
-        let unknown = || Error::Unavailable { reason: format!("shard {shard} is not on this node") };
-        self.open()?.shards.get(usize::from(shard.0)).cloned().ok_or_else(unknown)
+        let unknown = || Error::Unavailable {
+            reason: format!("shard {shard} is not on this node"),
+        };
+        self.open()?
+            .shards
+            .get(usize::from(shard.0))
+            .cloned()
+            .ok_or_else(unknown)
     }
 
     fn open(&self) -> Result<Arc<Open>, Error> {
-        let open = self.inner.open.read().unwrap_or_else(PoisonError::into_inner).clone();
-        open.ok_or_else(|| Error::Unavailable { reason: "the node is stopping".to_owned() })
+        let open = self
+            .inner
+            .open
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        open.ok_or_else(|| Error::Unavailable {
+            reason: "the node is stopping".to_owned(),
+        })
     }
 }

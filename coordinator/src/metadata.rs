@@ -105,7 +105,11 @@ fn register_once(tx: &mut dyn StateTx, registration: &Registration, digest: u64)
             _ => Answer::Conflict,
         };
     }
-    let revision = tx.get(REVISION).and_then(|v| v.try_into().ok()).map_or(0, u64::from_be_bytes) + 1;
+    let revision = tx
+        .get(REVISION)
+        .and_then(|v| v.try_into().ok())
+        .map_or(0, u64::from_be_bytes)
+        + 1;
     tx.put(REVISION, &revision.to_be_bytes());
     let answer = register(tx, registration, revision);
     if let Ok(kept) = postcard::to_stdvec(&(digest, &answer)) {
@@ -123,12 +127,21 @@ fn register_once(tx: &mut dyn StateTx, registration: &Registration, digest: u64)
 
 fn register(tx: &mut dyn StateTx, registration: &Registration, revision: u64) -> Answer {
     let key = entry_key(&registration.namespace, &registration.key);
-    let current = tx.get(&key).and_then(|stored| split_entry(&stored)).map(|(version, _)| version);
-    if registration.expected.is_some_and(|expected| expected != current.unwrap_or(0)) {
+    let current = tx
+        .get(&key)
+        .and_then(|stored| split_entry(&stored))
+        .map(|(version, _)| version);
+    if registration
+        .expected
+        .is_some_and(|expected| expected != current.unwrap_or(0))
+    {
         return Answer::Mismatch(current);
     }
     let count_key = [b"n", registration.namespace.as_bytes()].concat();
-    let count = tx.get(&count_key).and_then(|v| v.try_into().ok()).map_or(0, u64::from_be_bytes);
+    let count = tx
+        .get(&count_key)
+        .and_then(|v| v.try_into().ok())
+        .map_or(0, u64::from_be_bytes);
     let count = match (&registration.value, current) {
         (Some(_), None) if count >= REGISTRY_ENTRIES_PER_NAMESPACE => return Answer::Full,
         (Some(_), None) => count + 1,
@@ -147,9 +160,17 @@ pub(crate) fn read_table(state: &dyn StateReader) -> Option<PlacementTable> {
     postcard::from_bytes(&state.get(TABLE)?).ok()
 }
 
-pub(crate) fn read_entry(state: &dyn StateReader, namespace: &str, key: &[u8]) -> Option<RegistryEntry> {
+pub(crate) fn read_entry(
+    state: &dyn StateReader,
+    namespace: &str,
+    key: &[u8],
+) -> Option<RegistryEntry> {
     let (version, value) = split_entry(&state.get(&entry_key(namespace, key))?)?;
-    Some(RegistryEntry { key: key.to_vec(), version, value })
+    Some(RegistryEntry {
+        key: key.to_vec(),
+        version,
+        value,
+    })
 }
 
 pub(crate) fn read_namespace(state: &dyn StateReader, namespace: &str) -> Vec<RegistryEntry> {
@@ -157,14 +178,24 @@ pub(crate) fn read_namespace(state: &dyn StateReader, namespace: &str) -> Vec<Re
     let pairs = state.scan_prefix(&prefix, &[], REGISTRY_ENTRIES_PER_NAMESPACE as usize);
     let entry = |(key, stored): (Vec<u8>, Vec<u8>)| {
         let (version, value) = split_entry(&stored)?;
-        Some(RegistryEntry { key: key[prefix.len()..].to_vec(), version, value })
+        Some(RegistryEntry {
+            key: key[prefix.len()..].to_vec(),
+            version,
+            value,
+        })
     };
     pairs.into_iter().filter_map(entry).collect()
 }
 
 fn entry_key(namespace: &str, key: &[u8]) -> Vec<u8> {
     // The length keeps namespace "a", key "bc" apart from namespace "ab", key "c".
-    [b"r", &[namespace.len() as u8][..], namespace.as_bytes(), key].concat()
+    [
+        b"r",
+        &[namespace.len() as u8][..],
+        namespace.as_bytes(),
+        key,
+    ]
+    .concat()
 }
 
 fn order_key(revision: u64) -> Vec<u8> {

@@ -5,8 +5,9 @@ use bytes::Bytes;
 use crate::{
     Error, Handle,
     metadata::{
-        Answer, Command, MAX_NAMESPACE_BYTES, MAX_REGISTRY_KEY_BYTES, MAX_REGISTRY_VALUE_BYTES, MAX_REQUEST_ID_BYTES,
-        REGISTRY_ENTRIES_PER_NAMESPACE, Registration, RegistryEntry, read_entry, read_namespace,
+        Answer, Command, MAX_NAMESPACE_BYTES, MAX_REGISTRY_KEY_BYTES, MAX_REGISTRY_VALUE_BYTES,
+        MAX_REQUEST_ID_BYTES, REGISTRY_ENTRIES_PER_NAMESPACE, Registration, RegistryEntry,
+        read_entry, read_namespace,
     },
 };
 
@@ -15,9 +16,16 @@ impl Handle {
     ///
     /// # Errors
     /// As [`Handle::read`].
-    pub async fn registry_get(&self, namespace: &str, key: &[u8]) -> Result<Option<RegistryEntry>, Error> {
+    pub async fn registry_get(
+        &self,
+        namespace: &str,
+        key: &[u8],
+    ) -> Result<Option<RegistryEntry>, Error> {
         let (namespace, key) = (namespace.to_owned(), key.to_vec());
-        Ok(self.metadata()?.read(move |state| read_entry(state, &namespace, &key)).await?)
+        Ok(self
+            .metadata()?
+            .read(move |state| read_entry(state, &namespace, &key))
+            .await?)
     }
 
     /// Returns all entries of `namespace` in key order.
@@ -26,7 +34,10 @@ impl Handle {
     /// As [`Handle::read`].
     pub async fn registry_list(&self, namespace: &str) -> Result<Vec<RegistryEntry>, Error> {
         let namespace = namespace.to_owned();
-        Ok(self.metadata()?.read(move |state| read_namespace(state, &namespace)).await?)
+        Ok(self
+            .metadata()?
+            .read(move |state| read_namespace(state, &namespace))
+            .await?)
     }
 
     /// Sets an entry and returns its new version. `expected_version`: `None` takes any, `Some(0)` wants it absent.
@@ -44,7 +55,8 @@ impl Handle {
         value: &[u8],
         request_id: &str,
     ) -> Result<u64, Error> {
-        self.register(namespace, key, expected_version, Some(value), request_id).await
+        self.register(namespace, key, expected_version, Some(value), request_id)
+            .await
     }
 
     /// Removes an entry and returns the version of the removal; otherwise as [`Handle::registry_put`].
@@ -58,7 +70,8 @@ impl Handle {
         expected_version: Option<u64>,
         request_id: &str,
     ) -> Result<u64, Error> {
-        self.register(namespace, key, expected_version, None, request_id).await
+        self.register(namespace, key, expected_version, None, request_id)
+            .await
     }
 
     async fn register(
@@ -71,7 +84,11 @@ impl Handle {
     ) -> Result<u64, Error> {
         within("a registry namespace", namespace.len(), MAX_NAMESPACE_BYTES)?;
         within("a registry key", key.len(), MAX_REGISTRY_KEY_BYTES)?;
-        within("a registry value", value.map_or(0, <[u8]>::len), MAX_REGISTRY_VALUE_BYTES)?;
+        within(
+            "a registry value",
+            value.map_or(0, <[u8]>::len),
+            MAX_REGISTRY_VALUE_BYTES,
+        )?;
         within("a request id", request_id.len(), MAX_REQUEST_ID_BYTES)?;
         let command = Command::Register(Registration {
             namespace: namespace.to_owned(),
@@ -80,23 +97,34 @@ impl Handle {
             value: value.map(<[u8]>::to_vec),
             request_id: request_id.to_owned(),
         });
-        let bytes = postcard::to_stdvec(&command).map_err(|e| Error::Storage { reason: e.to_string() })?;
+        let bytes = postcard::to_stdvec(&command).map_err(|e| Error::Storage {
+            reason: e.to_string(),
+        })?;
         let answer = self.metadata()?.propose(Bytes::from(bytes)).await?;
         match postcard::from_bytes(&answer) {
             Ok(Answer::Version(version)) => Ok(version),
             Ok(Answer::Mismatch(current)) => Err(Error::VersionMismatch { current }),
-            Ok(Answer::Conflict) => Err(Error::IdempotencyConflict { request_id: request_id.to_owned() }),
+            Ok(Answer::Conflict) => Err(Error::IdempotencyConflict {
+                request_id: request_id.to_owned(),
+            }),
             Ok(Answer::Full) => {
                 let limit = REGISTRY_ENTRIES_PER_NAMESPACE;
-                Err(Error::RegistryFull { namespace: namespace.to_owned(), limit })
+                Err(Error::RegistryFull {
+                    namespace: namespace.to_owned(),
+                    limit,
+                })
             }
-            Ok(Answer::Unknown) | Err(_) => {
-                Err(Error::Unavailable { reason: "the metadata group does not know this command".to_owned() })
-            }
+            Ok(Answer::Unknown) | Err(_) => Err(Error::Unavailable {
+                reason: "the metadata group does not know this command".to_owned(),
+            }),
         }
     }
 }
 
 fn within(what: &'static str, size: usize, limit: usize) -> Result<(), Error> {
-    if size > limit { Err(Error::TooLarge { what, size, limit }) } else { Ok(()) }
+    if size > limit {
+        Err(Error::TooLarge { what, size, limit })
+    } else {
+        Ok(())
+    }
 }

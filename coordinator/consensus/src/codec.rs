@@ -9,19 +9,39 @@ use openraft::{BasicNode, EntryPayload};
 use crate::types::{Entry, LeaderId, LogId, Membership, Proposals, StoredMembership, Vote};
 
 pub(crate) fn stored_id(id: &LogId) -> log::LogId {
-    log::LogId { term: id.leader_id.term, leader: id.leader_id.node_id, index: id.index }
+    log::LogId {
+        term: id.leader_id.term,
+        leader: id.leader_id.node_id,
+        index: id.index,
+    }
 }
 
 pub(crate) fn library_id(id: log::LogId) -> LogId {
-    LogId { leader_id: LeaderId { term: id.term, node_id: id.leader }, index: id.index }
+    LogId {
+        leader_id: LeaderId {
+            term: id.term,
+            node_id: id.leader,
+        },
+        index: id.index,
+    }
 }
 
 pub(crate) fn stored_vote(vote: &Vote) -> log::Vote {
-    log::Vote { term: vote.leader_id.term, node: vote.leader_id.node_id, committed: vote.committed }
+    log::Vote {
+        term: vote.leader_id.term,
+        node: vote.leader_id.node_id,
+        committed: vote.committed,
+    }
 }
 
 pub(crate) fn library_vote(vote: log::Vote) -> Vote {
-    Vote { leader_id: LeaderId { term: vote.term, node_id: vote.node }, committed: vote.committed }
+    Vote {
+        leader_id: LeaderId {
+            term: vote.term,
+            node_id: vote.node,
+        },
+        committed: vote.committed,
+    }
 }
 
 pub(crate) fn stored_entry(entry: &Entry) -> LogEntry {
@@ -34,19 +54,30 @@ pub(crate) fn stored_entry(entry: &Entry) -> LogEntry {
             (EntryKind::Membership, bytes.freeze())
         }
     };
-    LogEntry { id: stored_id(&entry.log_id), kind, payload }
+    LogEntry {
+        id: stored_id(&entry.log_id),
+        kind,
+        payload,
+    }
 }
 
 pub(crate) fn library_entry(entry: LogEntry) -> Result<Entry, Error> {
-    let damaged = || Error::Damaged { what: format!("the content of log entry {}", entry.id.index) };
+    let damaged = || Error::Damaged {
+        what: format!("the content of log entry {}", entry.id.index),
+    };
     let payload = match entry.kind {
         EntryKind::Blank => EntryPayload::Blank,
-        EntryKind::Normal => EntryPayload::Normal(decode_proposals(entry.payload.clone()).ok_or_else(damaged)?),
-        EntryKind::Membership => {
-            EntryPayload::Membership(decode_membership(&mut entry.payload.clone()).ok_or_else(damaged)?)
+        EntryKind::Normal => {
+            EntryPayload::Normal(decode_proposals(entry.payload.clone()).ok_or_else(damaged)?)
         }
+        EntryKind::Membership => EntryPayload::Membership(
+            decode_membership(&mut entry.payload.clone()).ok_or_else(damaged)?,
+        ),
     };
-    Ok(Entry { log_id: library_id(entry.id), payload })
+    Ok(Entry {
+        log_id: library_id(entry.id),
+        payload,
+    })
 }
 
 fn encode_proposals(proposals: &Proposals) -> Bytes {
@@ -132,7 +163,9 @@ impl Mark {
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let damaged = || Error::Damaged { what: "the mark of a replica's state".to_owned() };
+        let damaged = || Error::Damaged {
+            what: "the mark of a replica's state".to_owned(),
+        };
         let (content, crc) = bytes.split_last_chunk::<4>().ok_or_else(damaged)?;
         if crc32c::crc32c(content).to_le_bytes() != *crc {
             return Err(damaged());
@@ -146,7 +179,10 @@ impl Mark {
                 Some(_) => decode_membership(&mut bytes)?,
                 None => Membership::default(),
             };
-            Some(Self { applied, membership: StoredMembership::new(membership_id, membership) })
+            Some(Self {
+                applied,
+                membership: StoredMembership::new(membership_id, membership),
+            })
         };
         parse(Bytes::copy_from_slice(content)).ok_or_else(damaged)
     }
@@ -166,7 +202,11 @@ fn get_optional_id(bytes: &mut Bytes) -> Option<Option<LogId>> {
         return Some(None);
     }
     let mut field = || bytes.try_get_u64_le().ok();
-    Some(Some(library_id(log::LogId { term: field()?, leader: field()?, index: field()? })))
+    Some(Some(library_id(log::LogId {
+        term: field()?,
+        leader: field()?,
+        index: field()?,
+    })))
 }
 
 #[cfg(test)]
@@ -176,17 +216,26 @@ mod tests {
     use super::*;
 
     fn membership() -> Membership {
-        let node = |addr: &str| BasicNode { addr: addr.to_owned() };
+        let node = |addr: &str| BasicNode {
+            addr: addr.to_owned(),
+        };
         let nodes = BTreeMap::from([(1, node("a:7401")), (2, node("b:7401")), (3, node(""))]);
         Membership::new(vec![BTreeSet::from([1, 2]), BTreeSet::from([2])], nodes).unwrap()
     }
 
     fn id(index: u64) -> LogId {
-        library_id(log::LogId { term: 3, leader: 9, index })
+        library_id(log::LogId {
+            term: 3,
+            leader: 9,
+            index,
+        })
     }
 
     fn round_trip(payload: EntryPayload<Proposals, u64, BasicNode>) {
-        let entry = Entry { log_id: id(5), payload };
+        let entry = Entry {
+            log_id: id(5),
+            payload,
+        };
         assert_eq!(library_entry(stored_entry(&entry)).unwrap(), entry);
     }
 
@@ -205,7 +254,10 @@ mod tests {
 
     #[test]
     fn marks_round_trip_and_reject_every_flipped_bit() {
-        let full = Mark { applied: Some(id(7)), membership: StoredMembership::new(Some(id(2)), membership()) };
+        let full = Mark {
+            applied: Some(id(7)),
+            membership: StoredMembership::new(Some(id(2)), membership()),
+        };
         for mark in [full.clone(), Mark::default()] {
             assert_eq!(Mark::decode(&mark.encode()).unwrap(), mark);
         }

@@ -28,7 +28,9 @@ pub enum Error {
         limit: usize,
     },
     /// The entry is larger than the limit; nothing was written.
-    #[error("an entry of {size} bytes is larger than the limit of {limit}; store large values as blobs")]
+    #[error(
+        "an entry of {size} bytes is larger than the limit of {limit}; store large values as blobs"
+    )]
     TooLarge {
         /// Its size in bytes.
         size: usize,

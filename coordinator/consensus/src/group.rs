@@ -93,7 +93,14 @@ impl Group {
     /// [`aiex_storage::Error::Quarantined`] when state or log have lost what was acknowledged, [`Error::Unavailable`]
     /// when no leader is found in time.
     pub async fn start(parts: GroupParts) -> Result<Self, Error> {
-        let GroupParts { group, node, settings, log, state, machine } = parts;
+        let GroupParts {
+            group,
+            node,
+            settings,
+            log,
+            state,
+            machine,
+        } = parts;
         let unflushed = Unflushed::default();
         let opened = {
             let (log, unflushed) = (Arc::clone(&log), unflushed.clone());
@@ -106,13 +113,27 @@ impl Group {
 
         let config = settings.library_config(format!("aiex-{group}"))?;
         let log = GroupLog { store: log, group };
-        let raft = Raft::new(node.0, config, NoPeers, log, machine).await.map_err(|e| fatal_error(&e))?;
+        let raft = Raft::new(node.0, config, NoPeers, log, machine)
+            .await
+            .map_err(|e| fatal_error(&e))?;
         lead(&raft, node, Duration::from_millis(settings.start_ms)).await?;
 
         let (sender, queue) = mpsc::channel(QUEUE);
-        let task = tasks::spawn_proposer(Proposer { group, raft: raft.clone(), queue, unflushed });
+        let task = tasks::spawn_proposer(Proposer {
+            group,
+            raft: raft.clone(),
+            queue,
+            unflushed,
+        });
         let in_flight = Arc::new(Semaphore::new(IN_FLIGHT_BYTES));
-        Ok(Self { id: group, raft, replica, applied, in_flight, running: Mutex::new(Some((sender, task))) })
+        Ok(Self {
+            id: group,
+            raft,
+            replica,
+            applied,
+            in_flight,
+            running: Mutex::new(Some((sender, task))),
+        })
     }
 
     /// Replicates `entry` and returns what the machine answered. When it returns, the entry is on disk.
@@ -124,18 +145,32 @@ impl Group {
     /// [`Error::OutcomeUnknown`] and [`Error::Stopped`]: the entry may or may not take effect.
     pub async fn propose(&self, entry: Bytes) -> Result<Bytes, Error> {
         if entry.len() > MAX_ENTRY_BYTES {
-            return Err(Error::TooLarge { size: entry.len(), limit: MAX_ENTRY_BYTES });
+            return Err(Error::TooLarge {
+                size: entry.len(),
+                limit: MAX_ENTRY_BYTES,
+            });
         }
         let cost = (entry.len() + PROPOSAL_OVERHEAD) as u32;
         let overloaded = || {
             metrics::counter!(names::OVERLOADED_TOTAL, "group" => self.id.to_string()).increment(1);
-            Error::Overloaded { limit: IN_FLIGHT_BYTES }
+            Error::Overloaded {
+                limit: IN_FLIGHT_BYTES,
+            }
         };
-        let share = Arc::clone(&self.in_flight).try_acquire_many_owned(cost).map_err(|_| overloaded())?;
-        let stopping = || Error::Unavailable { reason: "the node is stopping".to_owned() };
+        let share = Arc::clone(&self.in_flight)
+            .try_acquire_many_owned(cost)
+            .map_err(|_| overloaded())?;
+        let stopping = || Error::Unavailable {
+            reason: "the node is stopping".to_owned(),
+        };
         let sender = self.sender().ok_or_else(stopping)?;
         let (reply, answer) = oneshot::channel();
-        let proposal = Proposal { entry, queued: Instant::now(), reply, _share: share };
+        let proposal = Proposal {
+            entry,
+            queued: Instant::now(),
+            reply,
+            _share: share,
+        };
         sender.try_send(proposal).map_err(|e| match e {
             mpsc::error::TrySendError::Full(_) => overloaded(),
             mpsc::error::TrySendError::Closed(_) => stopping(),
@@ -154,7 +189,10 @@ impl Group {
         R: Send + 'static,
     {
         // The lease if it is fresh, a round of heartbeats if not.
-        self.raft.ensure_linearizable(LinearizerOption::new(None, true)).await.map_err(read_error)?;
+        self.raft
+            .ensure_linearizable(LinearizerOption::new(None, true))
+            .await
+            .map_err(read_error)?;
         let replica = Arc::clone(&self.replica);
         let looked_up = tokio::task::spawn_blocking(move || {
             let view = replica.view();
@@ -162,7 +200,9 @@ impl Group {
             let result = read(&reading);
             reading.finish().map(|()| result)
         });
-        Ok(looked_up.await.map_err(|e| Error::Unavailable { reason: format!("a read failed: {e}") })??)
+        Ok(looked_up.await.map_err(|e| Error::Unavailable {
+            reason: format!("a read failed: {e}"),
+        })??)
     }
 
     /// Follows the index applied last on this node.
@@ -181,7 +221,11 @@ impl Group {
             last_log_index: metrics.last_log_index.unwrap_or(0),
             applied_index: metrics.last_applied.map_or(0, |id| id.index),
             term: metrics.current_term,
-            failure: metrics.running_state.as_ref().err().map(|e| fatal_error(e).to_string()),
+            failure: metrics
+                .running_state
+                .as_ref()
+                .err()
+                .map(|e| fatal_error(e).to_string()),
         }
     }
 
@@ -190,7 +234,11 @@ impl Group {
     /// # Errors
     /// [`Error::Stopped`] or [`Error::Unavailable`] when the group no longer runs.
     pub async fn snapshot(&self) -> Result<(), Error> {
-        self.raft.trigger().snapshot().await.map_err(|e| fatal_error(&e))
+        self.raft
+            .trigger()
+            .snapshot()
+            .await
+            .map_err(|e| fatal_error(&e))
     }
 
     /// Takes no more proposals, finishes those taken, stops, and flushes the state. The second call does nothing.
@@ -198,19 +246,32 @@ impl Group {
     /// # Errors
     /// [`Error::Storage`] when the flush fails; the log still has everything.
     pub async fn shutdown(&self) -> Result<(), Error> {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some((sender, proposer)) = running else { return Ok(()) };
+        let running = self
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some((sender, proposer)) = running else {
+            return Ok(());
+        };
         drop(sender);
         let stopped = |what: &str| Error::Stopped(format!("{what} of group {} panicked", self.id));
         proposer.await.map_err(|_| stopped("the proposer"))?;
-        self.raft.shutdown().await.map_err(|_| stopped("the consensus task"))?;
+        self.raft
+            .shutdown()
+            .await
+            .map_err(|_| stopped("the consensus task"))?;
         let replica = Arc::clone(&self.replica);
         let flushed = tokio::task::spawn_blocking(move || replica.flush()).await;
         Ok(flushed.map_err(|_| stopped("the flush"))??)
     }
 
     fn sender(&self) -> Option<mpsc::Sender<Proposal>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(sender, _)| sender.clone())
+        self.running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .map(|(sender, _)| sender.clone())
     }
 }
 
@@ -228,45 +289,77 @@ fn open_machine(
     let applied = machine.mark().applied.as_ref().map(stored_id);
     let bounds = log.bounds(group);
     let quarantined = |reason| Err(aiex_storage::Error::Quarantined { reason }.into());
-    let at = |id: Option<log::LogId>| id.map_or("nothing".to_owned(), |id| format!("entry {}", id.index));
+    let at = |id: Option<log::LogId>| {
+        id.map_or("nothing".to_owned(), |id| format!("entry {}", id.index))
+    };
     if applied < bounds.purged {
         let (had, purged) = (at(applied), at(bounds.purged));
-        return quarantined(format!("the state of group {group} holds {had}, but the log before {purged} is purged"));
+        return quarantined(format!(
+            "the state of group {group} holds {had}, but the log before {purged} is purged"
+        ));
     }
     // With other voters the log may trail: they may have committed what was not yet on this disk.
     let alone = machine.mark().membership.voter_ids().eq([node.0]);
     if alone && applied > bounds.last {
         let (had, end) = (at(applied), at(bounds.last));
-        return quarantined(format!("the log of group {group} ends at {end}, but {had} was applied"));
+        return quarantined(format!(
+            "the log of group {group} ends at {end}, but {had} was applied"
+        ));
     }
     Ok((machine, replica))
 }
 
 /// Makes a new group, or stands for election at once where this node is the only voter; then waits for a whole state.
-async fn lead(raft: &Raft<Types, GroupMachine>, node: NodeId, limit: Duration) -> Result<(), Error> {
+async fn lead(
+    raft: &Raft<Types, GroupMachine>,
+    node: NodeId,
+    limit: Duration,
+) -> Result<(), Error> {
     let unavailable = |reason: String| Error::Unavailable { reason };
     if raft.is_initialized().await.map_err(|e| fatal_error(&e))? {
-        let alone = raft.metrics().borrow_watched().membership_config.voter_ids().eq([node.0]);
-        if alone {
+        if alone(raft, node) {
             // Nobody else can lead: waiting for the election timeout would only delay the start.
-            raft.trigger().elect(false).await.map_err(|e| fatal_error(&e))?;
+            raft.trigger()
+                .elect(false)
+                .await
+                .map_err(|e| fatal_error(&e))?;
         }
     } else {
         let voters = BTreeMap::from([(node.0, BasicNode::default())]);
-        raft.initialize(voters).await.map_err(|e| unavailable(e.to_string()))?;
+        raft.initialize(voters)
+            .await
+            .map_err(|e| unavailable(e.to_string()))?;
     }
     let wait = raft.wait(Some(limit));
-    wait.metrics(|m| m.current_leader.is_some(), "a leader").await.map_err(|e| unavailable(e.to_string()))?;
-    raft.wait_for_recovery(Some(limit)).await.map_err(|e| unavailable(e.to_string()))?;
+    wait.metrics(|m| m.current_leader.is_some(), "a leader")
+        .await
+        .map_err(|e| unavailable(e.to_string()))?;
+    raft.wait_for_recovery(Some(limit))
+        .await
+        .map_err(|e| unavailable(e.to_string()))?;
+    if alone(raft, node) {
+        // Nobody to hear and nobody to follow: ticks would only wake an idle node, fifty times a second for each group.
+        raft.runtime_config().tick(false);
+    }
     Ok(())
+}
+
+fn alone(raft: &Raft<Types, GroupMachine>, node: NodeId) -> bool {
+    raft.metrics()
+        .borrow_watched()
+        .membership_config
+        .voter_ids()
+        .eq([node.0])
 }
 
 fn read_error(error: RaftError<Types, LinearizableReadError<Types>>) -> Error {
     match error {
-        RaftError::APIError(LinearizableReadError::ForwardToLeader(to)) => {
-            Error::NotLeader { hint: to.leader_id.map(NodeId) }
-        }
-        RaftError::APIError(other) => Error::Unavailable { reason: other.to_string() },
+        RaftError::APIError(LinearizableReadError::ForwardToLeader(to)) => Error::NotLeader {
+            hint: to.leader_id.map(NodeId),
+        },
+        RaftError::APIError(other) => Error::Unavailable {
+            reason: other.to_string(),
+        },
         RaftError::Fatal(fatal) => fatal_error(&fatal),
     }
 }

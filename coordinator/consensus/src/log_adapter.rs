@@ -36,10 +36,20 @@ impl GroupLog {
         let in_memory = self.store.in_memory(self.group, range.clone());
         let (store, group) = (Arc::clone(&self.store), self.group);
         let read = move || -> Result<Vec<Entry>, Error> {
-            store.entries(group, range, max_bytes)?.into_iter().map(library_entry).collect()
+            store
+                .entries(group, range, max_bytes)?
+                .into_iter()
+                .map(library_entry)
+                .collect()
         };
         // The usual case costs no change of thread; the disk is never touched on an async worker.
-        let entries = if in_memory { read() } else { tokio::task::spawn_blocking(read).await.map_err(io::Error::other)? };
+        let entries = if in_memory {
+            read()
+        } else {
+            tokio::task::spawn_blocking(read)
+                .await
+                .map_err(io::Error::other)?
+        };
         entries.map_err(io_error)
     }
 
@@ -91,7 +101,10 @@ impl RaftLogStorage<Types> for GroupLog {
     async fn get_log_state(&mut self) -> io::Result<LogState<Types>> {
         let bounds = self.store.bounds(self.group);
         let library = |id: Option<_>| id.map(library_id);
-        Ok(LogState { last_purged_log_id: library(bounds.purged), last_log_id: library(bounds.last) })
+        Ok(LogState {
+            last_purged_log_id: library(bounds.purged),
+            last_log_id: library(bounds.last),
+        })
     }
 
     async fn get_log_reader(&mut self) -> Self {
@@ -99,7 +112,8 @@ impl RaftLogStorage<Types> for GroupLog {
     }
 
     async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
-        self.durably(|done| self.store.save_vote(self.group, stored_vote(vote), done)).await
+        self.durably(|done| self.store.save_vote(self.group, stored_vote(vote), done))
+            .await
     }
 
     async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
@@ -118,16 +132,28 @@ impl RaftLogStorage<Types> for GroupLog {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let entries = entries.into_iter().map(|entry| stored_entry(&entry)).collect();
-        self.store.append(self.group, entries, Box::new(move |result| callback.io_completed(result.map_err(io_error))));
+        let entries = entries
+            .into_iter()
+            .map(|entry| stored_entry(&entry))
+            .collect();
+        self.store.append(
+            self.group,
+            entries,
+            Box::new(move |result| callback.io_completed(result.map_err(io_error))),
+        );
         Ok(())
     }
 
     async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
-        self.durably(|done| self.store.truncate_after(self.group, last.as_ref().map(stored_id), done)).await
+        self.durably(|done| {
+            self.store
+                .truncate_after(self.group, last.as_ref().map(stored_id), done);
+        })
+        .await
     }
 
     async fn purge(&mut self, upto: LogId) -> io::Result<()> {
-        self.durably(|done| self.store.purge(self.group, stored_id(&upto), done)).await
+        self.durably(|done| self.store.purge(self.group, stored_id(&upto), done))
+            .await
     }
 }

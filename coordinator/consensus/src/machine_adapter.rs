@@ -56,11 +56,23 @@ impl GroupMachine {
         replica: Arc<dyn Replica>,
         unflushed: Unflushed,
     ) -> Result<Self, Error> {
-        let mark = replica.mark()?.map(|bytes| Mark::decode(&bytes)).transpose()?.unwrap_or_default();
+        let mark = replica
+            .mark()?
+            .map(|bytes| Mark::decode(&bytes))
+            .transpose()?
+            .unwrap_or_default();
         let (applied, _) = watch::channel(index_of(mark.applied.as_ref()));
         // What is read right after opening came from the disk, so it is flushed.
         let snapshot = mark.applied.map(|_| meta_of(&mark));
-        Ok(Self { group, machine, replica, mark, applied, unflushed, snapshot: Arc::new(Mutex::new(snapshot)) })
+        Ok(Self {
+            group,
+            machine,
+            replica,
+            mark,
+            applied,
+            unflushed,
+            snapshot: Arc::new(Mutex::new(snapshot)),
+        })
     }
 
     pub(crate) fn mark(&self) -> &Mark {
@@ -71,14 +83,23 @@ impl GroupMachine {
         self.applied.subscribe()
     }
 
-    async fn apply_chunk(&mut self, chunk: Vec<(Entry, Option<ApplyResponder<Types>>)>) -> io::Result<()> {
+    async fn apply_chunk(
+        &mut self,
+        chunk: Vec<(Entry, Option<ApplyResponder<Types>>)>,
+    ) -> io::Result<()> {
         let (entries, responders): (Vec<_>, Vec<_>) = chunk.into_iter().unzip();
-        let (machine, replica, mark) = (Arc::clone(&self.machine), Arc::clone(&self.replica), self.mark.clone());
+        let (machine, replica, mark) = (
+            Arc::clone(&self.machine),
+            Arc::clone(&self.replica),
+            self.mark.clone(),
+        );
         let group = self.group;
-        let applied = tokio::task::spawn_blocking(move || apply_entries(&*machine, &*replica, mark, &entries))
-            .await
-            .map_err(|e| io::Error::other(format!("the state machine of group {group} failed: {e}")))?
-            .map_err(io_error)?;
+        let applied = tokio::task::spawn_blocking(move || {
+            apply_entries(&*machine, &*replica, mark, &entries)
+        })
+        .await
+        .map_err(|e| io::Error::other(format!("the state machine of group {group} failed: {e}")))?
+        .map_err(io_error)?;
         self.mark = applied.mark;
         self.unflushed.0.fetch_add(applied.bytes, Ordering::Relaxed);
         let index = index_of(self.mark.applied.as_ref());
@@ -98,7 +119,10 @@ fn index_of(id: Option<&LogId>) -> u64 {
 }
 
 fn meta_of(mark: &Mark) -> SnapshotMeta {
-    SnapshotMeta { last_log_id: mark.applied, last_membership: mark.membership.clone() }
+    SnapshotMeta {
+        last_log_id: mark.applied,
+        last_membership: mark.membership.clone(),
+    }
 }
 
 struct Applied {
@@ -133,7 +157,11 @@ fn apply_entries(
         });
     }
     replica.write(&tx.finish()?, &mark.encode())?;
-    Ok(Applied { mark, replies, bytes })
+    Ok(Applied {
+        mark,
+        replies,
+        bytes,
+    })
 }
 
 impl RaftStateMachine<Types> for GroupMachine {
@@ -152,7 +180,9 @@ impl RaftStateMachine<Types> for GroupMachine {
             let mut chunk = Vec::new();
             let mut bytes = 0;
             while chunk.len() < APPLY_ENTRIES && bytes < APPLY_BYTES {
-                let Some((entry, responder)) = entries.try_next().await? else { break };
+                let Some((entry, responder)) = entries.try_next().await? else {
+                    break;
+                };
                 if let EntryPayload::Normal(proposals) = &entry.payload {
                     bytes += proposals.0.iter().map(Bytes::len).sum::<usize>();
                 }
@@ -177,12 +207,22 @@ impl RaftStateMachine<Types> for GroupMachine {
 
     async fn install_snapshot(&mut self, _: &SnapshotMeta, _: Flushed) -> io::Result<()> {
         // Reached only through a peer link, which this version does not have.
-        Err(io::Error::new(io::ErrorKind::Unsupported, "this node takes no snapshots from others"))
+        Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "this node takes no snapshots from others",
+        ))
     }
 
     async fn get_current_snapshot(&mut self) -> io::Result<Option<Snapshot>> {
-        let meta = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(meta.map(|meta| Snapshot { meta, snapshot: Flushed }))
+        let meta = self
+            .snapshot
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        Ok(meta.map(|meta| Snapshot {
+            meta,
+            snapshot: Flushed,
+        }))
     }
 }
 
@@ -202,12 +242,17 @@ impl RaftSnapshotBuilder<Types> for Flush {
     async fn build_snapshot(&mut self) -> io::Result<Snapshot> {
         let counted = self.unflushed.bytes();
         let replica = Arc::clone(&self.replica);
-        let flushed = tokio::task::spawn_blocking(move || replica.flush()).await.map_err(io::Error::other)?;
+        let flushed = tokio::task::spawn_blocking(move || replica.flush())
+            .await
+            .map_err(io::Error::other)?;
         flushed.map_err(io_error)?;
         self.unflushed.0.fetch_sub(counted, Ordering::Relaxed);
         metrics::counter!(names::SNAPSHOTS_TOTAL, "group" => self.group.to_string()).increment(1);
         *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.meta.clone());
-        Ok(Snapshot { meta: self.meta.clone(), snapshot: Flushed })
+        Ok(Snapshot {
+            meta: self.meta.clone(),
+            snapshot: Flushed,
+        })
     }
 }
 

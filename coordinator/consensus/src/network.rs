@@ -6,7 +6,9 @@ use openraft::{
     RaftNetworkFactory, RaftNetworkV2,
     errors::{RPCError, ReplicationClosed, StreamingError, Unreachable},
     network::RPCOption,
-    raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse},
+    raft::{
+        AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse,
+    },
 };
 
 use crate::types::{Flushed, Snapshot, Types, Vote};
@@ -19,7 +21,10 @@ pub(crate) struct NoPeer(u64);
 
 impl NoPeer {
     fn unreachable(&self) -> Unreachable<Types> {
-        Unreachable::from_string(format!("node {} cannot be reached: this node has no peer link", self.0))
+        Unreachable::from_string(format!(
+            "node {} cannot be reached: this node has no peer link",
+            self.0
+        ))
     }
 }
 
@@ -42,12 +47,20 @@ impl RaftNetworkV2<Types> for NoPeer {
         Err(self.unreachable().into())
     }
 
-    async fn vote(&mut self, _: VoteRequest<Types>, _: RPCOption) -> Result<VoteResponse<Types>, RPCError<Types>> {
+    async fn vote(
+        &mut self,
+        _: VoteRequest<Types>,
+        _: RPCOption,
+    ) -> Result<VoteResponse<Types>, RPCError<Types>> {
         Err(self.unreachable().into())
     }
 
     // The library's default grants a pre-vote that was never asked for.
-    async fn pre_vote(&mut self, _: VoteRequest<Types>, _: RPCOption) -> Result<VoteResponse<Types>, RPCError<Types>> {
+    async fn pre_vote(
+        &mut self,
+        _: VoteRequest<Types>,
+        _: RPCOption,
+    ) -> Result<VoteResponse<Types>, RPCError<Types>> {
         Err(self.unreachable().into())
     }
 

@@ -90,7 +90,8 @@ impl Proposer {
                 Ok(replies) => replies.next().ok_or(Error::OutcomeUnknown),
                 Err(error) => Err(error.clone()),
             };
-            metrics::histogram!(names::PROPOSE_SECONDS).record(proposal.queued.elapsed().as_secs_f64());
+            metrics::histogram!(names::PROPOSE_SECONDS)
+                .record(proposal.queued.elapsed().as_secs_f64());
             // A caller that went away has given up on its result, not on its entry.
             let _ = proposal.reply.send(reply);
         }
@@ -99,11 +100,13 @@ impl Proposer {
 
 fn write_error(error: RaftError<Types, ClientWriteError<Types>>) -> Error {
     match error {
-        RaftError::APIError(ClientWriteError::ForwardToLeader(to)) => {
-            Error::NotLeader { hint: to.leader_id.map(NodeId) }
-        }
+        RaftError::APIError(ClientWriteError::ForwardToLeader(to)) => Error::NotLeader {
+            hint: to.leader_id.map(NodeId),
+        },
         RaftError::APIError(ClientWriteError::LogEntryDiscarded(_)) => Error::OutcomeUnknown,
-        RaftError::APIError(other) => Error::Unavailable { reason: other.to_string() },
+        RaftError::APIError(other) => Error::Unavailable {
+            reason: other.to_string(),
+        },
         RaftError::Fatal(fatal) => fatal_error(&fatal),
     }
 }
@@ -112,6 +115,8 @@ pub(crate) fn fatal_error(fatal: &Fatal<Types>) -> Error {
     match fatal {
         Fatal::StorageError(error) => Error::Stopped(error.to_string()),
         Fatal::Panicked => Error::Stopped("the consensus task panicked".to_owned()),
-        Fatal::Stopped => Error::Unavailable { reason: "the node is stopping".to_owned() },
+        Fatal::Stopped => Error::Unavailable {
+            reason: "the node is stopping".to_owned(),
+        },
     }
 }

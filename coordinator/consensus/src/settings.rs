@@ -43,9 +43,19 @@ pub struct Settings {
 
 impl Settings {
     /// Timing of a group that holds data.
-    pub const SHARD: Self = Self { heartbeat_ms: 100, election_min_ms: 300, election_max_ms: 500, start_ms: 60_000 };
+    pub const SHARD: Self = Self {
+        heartbeat_ms: 100,
+        election_min_ms: 300,
+        election_max_ms: 500,
+        start_ms: 60_000,
+    };
     /// Timing of the metadata group: calmer, as nothing waits for it in the middle of a request.
-    pub const METADATA: Self = Self { heartbeat_ms: 200, election_min_ms: 600, election_max_ms: 1000, start_ms: 60_000 };
+    pub const METADATA: Self = Self {
+        heartbeat_ms: 200,
+        election_min_ms: 600,
+        election_max_ms: 1000,
+        start_ms: 60_000,
+    };
 
     pub(crate) fn library_config(&self, name: String) -> Result<Arc<openraft::Config>, Error> {
         let config = openraft::Config {
@@ -68,7 +78,9 @@ impl Settings {
             notification_channel_size: Some(QUEUE),
             ..Default::default()
         };
-        let valid = config.validate().map_err(|e| Error::Unavailable { reason: format!("bad settings: {e}") })?;
+        let valid = config.validate().map_err(|e| Error::Unavailable {
+            reason: format!("bad settings: {e}"),
+        })?;
         Ok(Arc::new(valid))
     }
 }

@@ -14,7 +14,10 @@ pub(crate) struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     pub(crate) fn new(base: &'a dyn Lookup) -> Self {
-        Self { base, failure: OnceCell::new() }
+        Self {
+            base,
+            failure: OnceCell::new(),
+        }
     }
 
     /// Returns the first failure, after which nothing that was read may be trusted.
@@ -48,7 +51,10 @@ pub(crate) struct Writing<'a> {
 
 impl<'a> Writing<'a> {
     pub(crate) fn new(base: &'a dyn Lookup) -> Self {
-        Self { below: Reading::new(base), changes: BTreeMap::new() }
+        Self {
+            below: Reading::new(base),
+            changes: BTreeMap::new(),
+        }
     }
 
     /// Returns the changes, in key order, or the first failure.
@@ -77,14 +83,21 @@ impl StateReader for Writing<'_> {
             let wanted = limit - found.len();
             let page = self.below.scan_prefix(prefix, &from, wanted);
             // A full page hides what follows its last key; changes beyond it belong to the next page.
-            let upto = (page.len() == wanted).then(|| page.last().map(|(key, _)| key.clone())).flatten();
-            let mut merged: BTreeMap<Vec<u8>, Option<Vec<u8>>> = page.into_iter().map(|(k, v)| (k, Some(v))).collect();
+            let upto = (page.len() == wanted)
+                .then(|| page.last().map(|(key, _)| key.clone()))
+                .flatten();
+            let mut merged: BTreeMap<Vec<u8>, Option<Vec<u8>>> =
+                page.into_iter().map(|(k, v)| (k, Some(v))).collect();
             let end = upto.as_ref().map_or(Bound::Unbounded, Bound::Included);
-            let changed = self.changes.range::<Vec<u8>, _>((Bound::Included(&from), end));
+            let changed = self
+                .changes
+                .range::<Vec<u8>, _>((Bound::Included(&from), end));
             for (key, value) in changed.take_while(|(key, _)| key.starts_with(prefix)) {
                 merged.insert(key.clone(), value.clone());
             }
-            let present = merged.into_iter().filter_map(|(key, value)| Some((key, value?)));
+            let present = merged
+                .into_iter()
+                .filter_map(|(key, value)| Some((key, value?)));
             found.extend(present.take(wanted));
             match upto {
                 Some(mut last) => {

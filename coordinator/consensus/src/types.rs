@@ -22,7 +22,12 @@ impl fmt::Display for Proposals {
 // Opaque and perhaps secret: never print the content.
 impl fmt::Debug for Proposals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Proposals({}, {} bytes)", self.0.len(), self.0.iter().map(Bytes::len).sum::<usize>())
+        write!(
+            f,
+            "Proposals({}, {} bytes)",
+            self.0.len(),
+            self.0.iter().map(Bytes::len).sum::<usize>()
+        )
     }
 }
 

@@ -62,7 +62,17 @@ mod tests {
 
     #[test]
     fn shard_count_follows_the_plan() {
-        let cases = [(0, 16), (1, 16), (4, 16), (5, 32), (8, 32), (9, 64), (16, 64), (50, 256), (u32::MAX, 256)];
+        let cases = [
+            (0, 16),
+            (1, 16),
+            (4, 16),
+            (5, 32),
+            (8, 32),
+            (9, 64),
+            (16, 64),
+            (50, 256),
+            (u32::MAX, 256),
+        ];
         for (planned, want) in cases {
             assert_eq!(shard_count(planned), want, "planned {planned}");
         }
@@ -71,7 +81,8 @@ mod tests {
     #[test]
     fn slots_are_stable() {
         // Golden: a change here would lose every stored session.
-        let cases: [(&[u8], u16); 3] = [(b"", 0x4c2), (b"session", 3401), (b"0123456789abcdef", 301)];
+        let cases: [(&[u8], u16); 3] =
+            [(b"", 0x4c2), (b"session", 3401), (b"0123456789abcdef", 301)];
         for (key, want) in cases {
             assert_eq!(slot_of(key).0, want, "key {key:?}");
         }

@@ -47,7 +47,9 @@ pub struct NodeView {
 
 impl NodeView {
     fn is_eligible(&self) -> bool {
-        self.state == NodeState::Up && self.weight > 0 && self.disk_used_percent < MAX_DISK_USED_PERCENT
+        self.state == NodeState::Up
+            && self.weight > 0
+            && self.disk_used_percent < MAX_DISK_USED_PERCENT
     }
 }
 
@@ -67,11 +69,23 @@ pub struct Assignment {
 /// Walks the ring from each shard, keeping zones apart where there are three or more, and every node below 1.1 times
 /// the average; where both cannot hold, the zone rule gives way first, then the cap.
 pub fn place_v1(nodes: &[NodeView], shard_count: u16) -> Vec<Assignment> {
-    let eligible: BTreeMap<NodeId, &NodeView> =
-        nodes.iter().filter(|n| n.is_eligible()).map(|n| (n.id, n)).collect();
-    let ring = Ring::new(&eligible.values().map(|n| (n.id, n.weight)).collect::<Vec<_>>());
+    let eligible: BTreeMap<NodeId, &NodeView> = nodes
+        .iter()
+        .filter(|n| n.is_eligible())
+        .map(|n| (n.id, n))
+        .collect();
+    let ring = Ring::new(
+        &eligible
+            .values()
+            .map(|n| (n.id, n.weight))
+            .collect::<Vec<_>>(),
+    );
     let caps = caps(&eligible, shard_count);
-    let zones = eligible.values().map(|n| n.zone.as_str()).collect::<std::collections::BTreeSet<_>>().len();
+    let zones = eligible
+        .values()
+        .map(|n| n.zone.as_str())
+        .collect::<std::collections::BTreeSet<_>>()
+        .len();
 
     let mut held: BTreeMap<NodeId, usize> = BTreeMap::new();
     let mut led: BTreeMap<NodeId, usize> = BTreeMap::new();
@@ -85,11 +99,18 @@ pub fn place_v1(nodes: &[NodeView], shard_count: u16) -> Vec<Assignment> {
             *held.entry(*node).or_default() += 1;
         }
         // `min_by_key` keeps the first of equals: ties go by ring order.
-        let preferred_leader = replicas.iter().copied().min_by_key(|node| led.get(node).copied().unwrap_or(0));
+        let preferred_leader = replicas
+            .iter()
+            .copied()
+            .min_by_key(|node| led.get(node).copied().unwrap_or(0));
         if let Some(leader) = preferred_leader {
             *led.entry(leader).or_default() += 1;
         }
-        plan.push(Assignment { shard, replicas, preferred_leader });
+        plan.push(Assignment {
+            shard,
+            replicas,
+            preferred_leader,
+        });
     }
     plan
 }
@@ -100,7 +121,12 @@ fn caps(eligible: &BTreeMap<NodeId, &NodeView>, shard_count: u16) -> BTreeMap<No
     let total = usize::from(shard_count) * REPLICAS.min(eligible.len());
     eligible
         .iter()
-        .map(|(id, n)| (*id, (CAP_TENTHS * total * n.weight as usize).div_ceil(10 * weights.max(1))))
+        .map(|(id, n)| {
+            (
+                *id,
+                (CAP_TENTHS * total * n.weight as usize).div_ceil(10 * weights.max(1)),
+            )
+        })
         .collect()
 }
 

@@ -58,7 +58,11 @@ pub struct Ring {
 impl Ring {
     /// Builds a ring of `(node, weight)`; a node of weight 0 takes no part, a node named twice counts once.
     pub fn new(nodes: &[(NodeId, u32)]) -> Self {
-        let mut sorted: Vec<_> = nodes.iter().copied().filter(|(_, weight)| *weight > 0).collect();
+        let mut sorted: Vec<_> = nodes
+            .iter()
+            .copied()
+            .filter(|(_, weight)| *weight > 0)
+            .collect();
         // Sorted and unique, so that the order of the input and hash collisions cannot change the result.
         sorted.sort_unstable();
         sorted.dedup_by_key(|(node, _)| *node);
@@ -67,17 +71,24 @@ impl Ring {
             sorted
                 .iter()
                 .flat_map(|&(node, weight)| {
-                    (0..weight.saturating_mul(VNODES_PER_WEIGHT)).map(move |number| VirtualNode { node, number })
+                    (0..weight.saturating_mul(VNODES_PER_WEIGHT))
+                        .map(move |number| VirtualNode { node, number })
                 })
                 .collect(),
         );
-        Self { ring, node_count: sorted.len() }
+        Self {
+            ring,
+            node_count: sorted.len(),
+        }
     }
 
     /// Returns every node once, in the order in which the walk from `key` meets them.
     pub fn successors(&self, key: &[u8]) -> Vec<NodeId> {
         // `len - 1` replicas means the whole ring once; `len` would repeat the first.
-        let walk = self.ring.get_with_replicas(&Key(key), self.ring.len().saturating_sub(1)).unwrap_or_default();
+        let walk = self
+            .ring
+            .get_with_replicas(&Key(key), self.ring.len().saturating_sub(1))
+            .unwrap_or_default();
         let mut met = Vec::with_capacity(self.node_count);
         for virtual_node in walk {
             if !met.contains(&virtual_node.node) {
@@ -115,7 +126,10 @@ mod tests {
         reversed.reverse();
         let (a, b) = (Ring::new(&nodes(5)), Ring::new(&reversed));
         for key in 0..200u16 {
-            assert_eq!(a.successors(&key.to_le_bytes()), b.successors(&key.to_le_bytes()));
+            assert_eq!(
+                a.successors(&key.to_le_bytes()),
+                b.successors(&key.to_le_bytes())
+            );
         }
     }
 
@@ -124,19 +138,28 @@ mod tests {
         let (five, six) = (Ring::new(&nodes(5)), Ring::new(&nodes(6)));
         let mut moved = 0;
         for key in 0..3000u32 {
-            let (before, after) = (five.successors(&key.to_le_bytes())[0], six.successors(&key.to_le_bytes())[0]);
+            let (before, after) = (
+                five.successors(&key.to_le_bytes())[0],
+                six.successors(&key.to_le_bytes())[0],
+            );
             if before != after {
                 assert_eq!(after, NodeId(6), "key {key} moved between old nodes");
                 moved += 1;
             }
         }
-        assert!((300..700).contains(&moved), "moved {moved} of 3000, ideal 500");
+        assert!(
+            (300..700).contains(&moved),
+            "moved {moved} of 3000, ideal 500"
+        );
     }
 
     #[test]
     fn empty_and_weightless_rings_have_no_successors() {
         assert!(Ring::new(&[]).successors(b"x").is_empty());
         assert!(Ring::new(&[(NodeId(1), 0)]).successors(b"x").is_empty());
-        assert_eq!(Ring::new(&[(NodeId(1), 1), (NodeId(1), 1)]).successors(b"x"), vec![NodeId(1)]);
+        assert_eq!(
+            Ring::new(&[(NodeId(1), 1), (NodeId(1), 1)]).successors(b"x"),
+            vec![NodeId(1)]
+        );
     }
 }

@@ -73,10 +73,15 @@ impl PlacementTable {
         let shard_count = plan.len().max(1) as u16;
         let table = Self {
             epoch: 1,
-            slots: (0..SLOT_COUNT).map(|slot| ShardId(slot % shard_count)).collect(),
+            slots: (0..SLOT_COUNT)
+                .map(|slot| ShardId(slot % shard_count))
+                .collect(),
             shards: plan
                 .iter()
-                .map(|a| ShardEntry { replicas: a.replicas.clone(), preferred_leader: a.preferred_leader })
+                .map(|a| ShardEntry {
+                    replicas: a.replicas.clone(),
+                    preferred_leader: a.preferred_leader,
+                })
                 .collect(),
             nodes,
         };
@@ -90,17 +95,25 @@ impl PlacementTable {
     /// The first disagreement found.
     pub fn validate(&self) -> Result<(), Error> {
         if self.slots.len() != usize::from(SLOT_COUNT) {
-            return Err(Error::SlotCount { found: self.slots.len() });
+            return Err(Error::SlotCount {
+                found: self.slots.len(),
+            });
         }
         for (slot, shard) in self.slots.iter().enumerate() {
             if usize::from(shard.0) >= self.shards.len() {
-                return Err(Error::UnknownShard { slot: slot as u16, shard: shard.0 });
+                return Err(Error::UnknownShard {
+                    slot: slot as u16,
+                    shard: shard.0,
+                });
             }
         }
         for (shard, entry) in self.shards.iter().enumerate() {
             for node in &entry.replicas {
                 if !self.nodes.iter().any(|n| n.id == *node) {
-                    return Err(Error::UnknownNode { shard: shard as u16, node: node.0 });
+                    return Err(Error::UnknownNode {
+                        shard: shard as u16,
+                        node: node.0,
+                    });
                 }
             }
         }
@@ -110,7 +123,10 @@ impl PlacementTable {
     /// Returns the shard that owns `slot`.
     pub fn shard_of_slot(&self, slot: Slot) -> ShardId {
         // A valid table has every slot; the fallback only keeps the lookup total.
-        self.slots.get(usize::from(slot.0 % SLOT_COUNT)).copied().unwrap_or(ShardId(0))
+        self.slots
+            .get(usize::from(slot.0 % SLOT_COUNT))
+            .copied()
+            .unwrap_or(ShardId(0))
     }
 
     /// Returns the shard that owns `key`.
@@ -139,7 +155,12 @@ mod tests {
     use super::*;
 
     fn node(id: u64) -> NodeEntry {
-        NodeEntry { id: NodeId(id), zone: String::new(), address: String::new(), state: NodeState::Up }
+        NodeEntry {
+            id: NodeId(id),
+            zone: String::new(),
+            address: String::new(),
+            state: NodeState::Up,
+        }
     }
 
     fn plan(shards: u16, node: u64) -> Vec<Assignment> {

@@ -68,7 +68,11 @@ impl BlobStore {
             fs::remove_file(entry.map_err(|e| io(&e))?.path()).map_err(|e| io(&e))?;
         }
         sync_directory(directory)?;
-        Ok(Self { directory: directory.to_path_buf(), next_temporary: AtomicU64::new(0), _held: None })
+        Ok(Self {
+            directory: directory.to_path_buf(),
+            next_temporary: AtomicU64::new(0),
+            _held: None,
+        })
     }
 
     /// Keeps the data directory locked as long as this store is open.
@@ -83,18 +87,27 @@ impl BlobStore {
     /// [`Error::TooLarge`] above [`MAX_BLOB_BYTES`], [`Error::DiskFull`] or [`Error::Io`].
     pub fn put(&self, bytes: &[u8]) -> Result<BlobHash, Error> {
         if bytes.len() > MAX_BLOB_BYTES {
-            return Err(Error::TooLarge { what: "a blob", size: bytes.len(), limit: MAX_BLOB_BYTES });
+            return Err(Error::TooLarge {
+                what: "a blob",
+                size: bytes.len(),
+                limit: MAX_BLOB_BYTES,
+            });
         }
         let hash = BlobHash::of(bytes);
         // A damaged copy is replaced, not trusted.
         if self.get(hash).is_ok() {
             return Ok(hash);
         }
-        let packed = zstd::bulk::compress(bytes, ZSTD_LEVEL).map_err(|e| Error::from_io(&self.directory, &e))?;
+        let packed = zstd::bulk::compress(bytes, ZSTD_LEVEL)
+            .map_err(|e| Error::from_io(&self.directory, &e))?;
         let place = self.place(hash);
         self.ensure_parent(&place)?;
         let number = self.next_temporary.fetch_add(1, Ordering::Relaxed);
-        write_durably(&place, &self.directory.join(UNFINISHED).join(number.to_string()), &packed)?;
+        write_durably(
+            &place,
+            &self.directory.join(UNFINISHED).join(number.to_string()),
+            &packed,
+        )?;
         metrics::counter!(names::BLOBS_WRITTEN_TOTAL).increment(1);
         Ok(hash)
     }
@@ -105,15 +118,21 @@ impl BlobStore {
     /// [`Error::BlobMissing`], [`Error::Damaged`] when the bytes do not match their address, or [`Error::Io`].
     pub fn get(&self, hash: BlobHash) -> Result<Vec<u8>, Error> {
         let packed = fs::read(self.place(hash)).map_err(|e| match e.kind() {
-            io::ErrorKind::NotFound => Error::BlobMissing { hash: hash.to_string() },
+            io::ErrorKind::NotFound => Error::BlobMissing {
+                hash: hash.to_string(),
+            },
             _ => Error::from_io(&self.directory, &e),
         })?;
         let plain = unpack(&packed).filter(|plain| BlobHash::of(plain) == hash);
-        plain.ok_or_else(|| Error::Damaged { what: format!("blob {hash}") })
+        plain.ok_or_else(|| Error::Damaged {
+            what: format!("blob {hash}"),
+        })
     }
 
     fn place(&self, hash: BlobHash) -> PathBuf {
-        self.directory.join(format!("{:02x}", hash.0[0])).join(format!("{hash}.zst"))
+        self.directory
+            .join(format!("{:02x}", hash.0[0]))
+            .join(format!("{hash}.zst"))
     }
 
     fn ensure_parent(&self, place: &Path) -> Result<(), Error> {
@@ -130,7 +149,11 @@ impl BlobStore {
 /// Expands a blob as it comes, so that damage cannot ask for more memory than a blob may have.
 fn unpack(packed: &[u8]) -> Option<Vec<u8>> {
     let mut plain = Vec::new();
-    zstd::stream::Decoder::new(packed).ok()?.take(MAX_BLOB_BYTES as u64 + 1).read_to_end(&mut plain).ok()?;
+    zstd::stream::Decoder::new(packed)
+        .ok()?
+        .take(MAX_BLOB_BYTES as u64 + 1)
+        .read_to_end(&mut plain)
+        .ok()?;
     Some(plain)
 }
 
@@ -150,7 +173,10 @@ mod tests {
         for bytes in [Vec::new(), b"x".to_vec(), vec![7; 3 << 20]] {
             let hash = store.put(&bytes).unwrap();
             assert_eq!(store.put(&bytes).unwrap(), hash);
-            assert_eq!(BlobStore::open(dir.path()).unwrap().get(hash).unwrap(), bytes);
+            assert_eq!(
+                BlobStore::open(dir.path()).unwrap().get(hash).unwrap(),
+                bytes
+            );
         }
     }
 
@@ -179,7 +205,10 @@ mod tests {
     #[test]
     fn missing_and_oversized_are_named() {
         let (_dir, store) = store();
-        assert!(matches!(store.get(BlobHash([9; 32])), Err(Error::BlobMissing { .. })));
+        assert!(matches!(
+            store.get(BlobHash([9; 32])),
+            Err(Error::BlobMissing { .. })
+        ));
         let big = vec![0; MAX_BLOB_BYTES + 1];
         assert!(matches!(store.put(&big), Err(Error::TooLarge { .. })));
     }

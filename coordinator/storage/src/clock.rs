@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
-#[allow(clippy::disallowed_methods, reason = "the rim: latency metrics need a monotonic clock")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the rim: latency metrics need a monotonic clock"
+)]
 pub(crate) fn now() -> Instant {
     Instant::now()
 }

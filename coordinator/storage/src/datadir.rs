@@ -56,12 +56,19 @@ impl DataDir {
     /// # Errors
     /// [`Error::ReadOnly`], [`Error::Locked`], [`Error::Format`], [`Error::Quarantined`], [`Error::DiskFull`] or
     /// [`Error::Io`], each naming what to do.
-    pub fn open(path: &Path, first_marker: impl FnOnce() -> Marker, limits: EngineLimits) -> Result<Self, Error> {
+    pub fn open(
+        path: &Path,
+        first_marker: impl FnOnce() -> Marker,
+        limits: EngineLimits,
+    ) -> Result<Self, Error> {
         let io = |e: &std::io::Error| Error::from_io(path, e);
         fs::create_dir_all(path).map_err(|e| io(&e))?;
         refuse_foreign(path)?;
         let (sender, released) = channel();
-        let held = Arc::new(Held { _lock: lock(path)?, _released: sender });
+        let held = Arc::new(Held {
+            _lock: lock(path)?,
+            _released: sender,
+        });
         let marker = Marker::read(path)?;
         let fresh = marker.is_none();
 
@@ -85,7 +92,14 @@ impl DataDir {
             }
         };
         let (log, state, blobs) = (Arc::new(log), Arc::new(state), Arc::new(blobs));
-        Ok(Self { marker, log, state, blobs, path: path.to_path_buf(), released: Mutex::new(released) })
+        Ok(Self {
+            marker,
+            log,
+            state,
+            blobs,
+            path: path.to_path_buf(),
+            released: Mutex::new(released),
+        })
     }
 
     /// Syncs the log, closes the stores and gives up the lock. Blocks until no clone of a store is left.
@@ -93,10 +107,21 @@ impl DataDir {
     /// # Errors
     /// The failure that closed the log earlier, or [`Error::Locked`] when a store is still in use after ten seconds.
     pub fn close(self) -> Result<(), Error> {
-        let Self { log, state, blobs, path, released, .. } = self;
+        let Self {
+            log,
+            state,
+            blobs,
+            path,
+            released,
+            ..
+        } = self;
         let closed = log.close();
         drop((log, state, blobs));
-        match released.into_inner().unwrap_or_else(PoisonError::into_inner).recv_timeout(CLOSE_LIMIT) {
+        match released
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+            .recv_timeout(CLOSE_LIMIT)
+        {
             Err(RecvTimeoutError::Disconnected) => closed,
             Ok(()) | Err(RecvTimeoutError::Timeout) => Err(Error::Locked { path }),
         }
@@ -104,8 +129,16 @@ impl DataDir {
 }
 
 /// Names this program puts into a data directory.
-const OURS: [&str; 8] =
-    ["LOCK", marker::FILE, marker::NEW_FILE, "log", "log.witness", "state", "blobs", "lost+found"];
+const OURS: [&str; 8] = [
+    "LOCK",
+    marker::FILE,
+    marker::NEW_FILE,
+    "log",
+    "log.witness",
+    "state",
+    "blobs",
+    "lost+found",
+];
 
 /// A directory with other people's files and no marker is not ours to fill.
 fn refuse_foreign(path: &Path) -> Result<(), Error> {
@@ -116,7 +149,11 @@ fn refuse_foreign(path: &Path) -> Result<(), Error> {
         let name = entry.map_err(|e| Error::from_io(path, &e))?.file_name();
         if !OURS.iter().any(|ours| name == *ours) {
             let found = format!("a directory with other files, such as {}", name.display());
-            return Err(Error::Format { path: path.to_path_buf(), found, expected: FORMAT });
+            return Err(Error::Format {
+                path: path.to_path_buf(),
+                found,
+                expected: FORMAT,
+            });
         }
     }
     Ok(())
@@ -124,18 +161,26 @@ fn refuse_foreign(path: &Path) -> Result<(), Error> {
 
 fn lock(path: &Path) -> Result<File, Error> {
     let file = path.join("LOCK");
-    let open = OpenOptions::new().write(true).create(true).truncate(false).open(&file);
+    let open = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&file);
     let handle = open.map_err(|e| Error::from_io(path, &e))?;
     match handle.try_lock() {
         Ok(()) => Ok(handle),
-        Err(TryLockError::WouldBlock) => Err(Error::Locked { path: path.to_path_buf() }),
+        Err(TryLockError::WouldBlock) => Err(Error::Locked {
+            path: path.to_path_buf(),
+        }),
         Err(TryLockError::Error(e)) => Err(Error::from_io(path, &e)),
     }
 }
 
 /// Syncs the directory itself, so that names made in it survive.
 pub(crate) fn sync_directory(path: &Path) -> Result<(), Error> {
-    File::open(path).and_then(|dir| dir.sync_all()).map_err(|e| Error::from_io(path, &e))
+    File::open(path)
+        .and_then(|dir| dir.sync_all())
+        .map_err(|e| Error::from_io(path, &e))
 }
 
 /// Writes `bytes` so that `target` holds either the old content or the new one, durably; `temporary` is on the same disk.

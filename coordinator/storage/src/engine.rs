@@ -44,7 +44,10 @@ impl Engine {
         Self {
             limits,
             cache: Cache::new_lru_cache(limits.block_cache_bytes),
-            buffers: WriteBufferManager::new_write_buffer_manager(limits.write_buffers_bytes, false),
+            buffers: WriteBufferManager::new_write_buffer_manager(
+                limits.write_buffers_bytes,
+                false,
+            ),
         }
     }
 

@@ -1,6 +1,9 @@
 //! The one error type of the stores.
 
-use std::{io, path::{Path, PathBuf}};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use thiserror::Error;
 
@@ -14,13 +17,17 @@ pub enum Error {
         path: PathBuf,
     },
     /// Another process has the data directory open.
-    #[error("data directory {path} is in use by another process; stop it or choose another directory")]
+    #[error(
+        "data directory {path} is in use by another process; stop it or choose another directory"
+    )]
     Locked {
         /// The directory.
         path: PathBuf,
     },
     /// The data directory was written in a format this program does not know, or is not a data directory at all.
-    #[error("data directory {path} has another format ({found}); this program reads format {expected}")]
+    #[error(
+        "data directory {path} has another format ({found}); this program reads format {expected}"
+    )]
     Format {
         /// The directory.
         path: PathBuf,
@@ -30,7 +37,9 @@ pub enum Error {
         expected: u32,
     },
     /// Acknowledged data is missing or damaged: the node must not vote or serve with this disk.
-    #[error("this disk is quarantined: {reason}; restore the data directory or rejoin with an empty one")]
+    #[error(
+        "this disk is quarantined: {reason}; restore the data directory or rejoin with an empty one"
+    )]
     Quarantined {
         /// What is missing.
         reason: String,
@@ -75,9 +84,9 @@ impl Error {
     /// Names what an I/O error under `path` means to an operator.
     pub(crate) fn from_io(path: &Path, error: &io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                Self::ReadOnly { path: path.to_path_buf() }
-            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly {
+                path: path.to_path_buf(),
+            },
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull,
             _ => Self::Io(format!("{}: {error}", path.display())),
         }
@@ -92,7 +101,9 @@ impl From<rocksdb::Error> for Error {
             return Self::DiskFull;
         }
         match error.kind() {
-            rocksdb::ErrorKind::Corruption => Self::Quarantined { reason: format!("a database file is damaged ({text})") },
+            rocksdb::ErrorKind::Corruption => Self::Quarantined {
+                reason: format!("a database file is damaged ({text})"),
+            },
             _ => Self::Io(text),
         }
     }

@@ -1,7 +1,7 @@
 //! What a node keeps on disk: one fsynced log for all groups, the state of each replica, blobs, and the disk's marker.
 //!
 //! Everything here blocks on the disk: call it from a blocking thread, except [`LogStore`]'s writes, which only queue.
-//! Each store is a trait with a RocksDB and a simulated 
+//! Each store is a trait with a RocksDB and a simulated
 
 pub mod blobs;
 mod clock;

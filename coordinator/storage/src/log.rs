@@ -3,8 +3,8 @@
 //! One writer thread takes the writes of every group in order and makes them durable with one sync per round. A write
 //! never waits for a timer: a round takes what arrived while the last one was syncing.
 
-mod memory;
 mod medium;
+mod memory;
 mod ordered;
 mod record;
 mod recover;
@@ -19,7 +19,7 @@ use bytes::Bytes;
 
 use crate::Error;
 
-pub use medium::{Change, LogMedium, Space};
+pub use medium::{Change, LogMedium, Space, Visit};
 pub use ordered::{LogConfig, OrderedLog};
 pub use rocks::{RocksLog, RocksMedium};
 pub use sim::{Fault, SimDisk, SimLog};
@@ -116,7 +116,12 @@ pub trait LogStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Error::Damaged`] when an entry fails its checksum, [`Error::Io`] when the disk fails.
-    fn entries(&self, group: GroupId, range: Range<u64>, max_bytes: usize) -> Result<Vec<LogEntry>, Error>;
+    fn entries(
+        &self,
+        group: GroupId,
+        range: Range<u64>,
+        max_bytes: usize,
+    ) -> Result<Vec<LogEntry>, Error>;
 
     /// Returns whether all of `range` that exists can be read without touching the disk.
     fn in_memory(&self, group: GroupId, range: Range<u64>) -> bool;

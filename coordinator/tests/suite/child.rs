@@ -24,8 +24,14 @@ pub(crate) fn key(number: usize) -> String {
 #[test]
 #[ignore = "runs only as the child of other tests"]
 fn child() {
-    let Some(directory) = std::env::var_os(DIRECTORY).map(PathBuf::from) else { return };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let Some(directory) = std::env::var_os(DIRECTORY).map(PathBuf::from) else {
+        return;
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let started = Coordinator::start(Config::new(directory), Arc::new(Counter)).await;
         let (handle, _coordinator) = match started {
@@ -49,7 +55,9 @@ fn child() {
 
 fn say(line: &str) {
     // One write per line, so that a killed child never leaves half a line that reads like a whole one.
-    std::io::stdout().write_all(format!("\n{line}\n").as_bytes()).unwrap();
+    std::io::stdout()
+        .write_all(format!("\n{line}\n").as_bytes())
+        .unwrap();
 }
 
 /// A running child and what it says.
@@ -66,7 +74,13 @@ impl Node {
     /// Starts `program`, a copy of this test binary.
     pub(crate) fn start_with(mut program: Command, directory: &Path) -> Self {
         let mut process = program
-            .args(["child::child", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
+            .args([
+                "child::child",
+                "--exact",
+                "--ignored",
+                "--nocapture",
+                "--test-threads=1",
+            ])
             .env(DIRECTORY, directory)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -78,7 +92,11 @@ impl Node {
 
     /// Returns the next thing the child says; `None` when it has ended.
     pub(crate) fn hear(&mut self) -> Option<String> {
-        let ours = |line: &String| ["ready", "ack ", "error "].iter().any(|start| line.starts_with(start));
+        let ours = |line: &String| {
+            ["ready", "ack ", "error "]
+                .iter()
+                .any(|start| line.starts_with(start))
+        };
         self.lines.by_ref().map_while(Result::ok).find(ours)
     }
 

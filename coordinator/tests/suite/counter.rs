@@ -9,7 +9,9 @@ pub(crate) struct Counter;
 impl ShardMachine for Counter {
     fn apply(&self, tx: &mut dyn StateTx, _index: u64, entry: &[u8]) -> Vec<u8> {
         let (amount, key) = entry.split_first_chunk::<8>().expect("a counter entry");
-        let before = tx.get(key).map_or(0, |v| u64::from_le_bytes(v.try_into().expect("a total")));
+        let before = tx
+            .get(key)
+            .map_or(0, |v| u64::from_le_bytes(v.try_into().expect("a total")));
         let total = (before + u64::from_le_bytes(*amount)).to_le_bytes();
         tx.put(key, &total);
         total.to_vec()
@@ -28,6 +30,10 @@ pub(crate) async fn add(handle: &Handle, key: &str, amount: u64) -> Result<u64, 
 
 pub(crate) async fn count_of(handle: &Handle, key: &str) -> Result<u64, Error> {
     let owned = key.to_owned();
-    let total = handle.read(handle.shard_of(key.as_bytes()), move |state| state.get(owned.as_bytes())).await?;
+    let total = handle
+        .read(handle.shard_of(key.as_bytes()), move |state| {
+            state.get(owned.as_bytes())
+        })
+        .await?;
     Ok(total.map_or(0, |v| u64::from_le_bytes(v.try_into().expect("a total"))))
 }

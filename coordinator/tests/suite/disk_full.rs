@@ -14,12 +14,17 @@ impl SmallDisk {
     fn mount(megabytes: u32) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let size = format!("size={megabytes}m");
-        run(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(dir.path())).then_some(Self(dir))
+        run(Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
+            .arg(dir.path()))
+        .then_some(Self(dir))
     }
 
     fn grow(&self, megabytes: u32) {
         let size = format!("remount,size={megabytes}m");
-        assert!(run(Command::new("mount").args(["-o", &size]).arg(self.0.path())));
+        assert!(run(Command::new("mount")
+            .args(["-o", &size])
+            .arg(self.0.path())));
     }
 
     fn path(&self) -> &Path {
@@ -44,18 +49,24 @@ async fn a_full_disk_is_one_clear_error_and_loses_nothing() {
         return;
     };
     let config = || Config {
-        limits: EngineLimits { max_wal_bytes: 4 << 20, ..EngineLimits::default() },
+        limits: EngineLimits {
+            max_wal_bytes: 4 << 20,
+            ..EngineLimits::default()
+        },
         ..Config::new(disk.path())
     };
-    let (handle, coordinator) = Coordinator::start(config(), Arc::new(Counter)).await.unwrap();
+    let (handle, coordinator) = Coordinator::start(config(), Arc::new(Counter))
+        .await
+        .unwrap();
     let (key, shard) = ("k", handle.shard_of(b"k"));
     let mut acknowledged = 0;
     let mut large = 0;
     let failure = loop {
-        // A large key fills the disk, a small one counts.
+        // A large entry fills the disk, a small one counts. Random, as RocksDB compresses.
         large += 1;
-        let filler = entry(&format!("{large}{}", "x".repeat(200_000)), 1);
-        if let Err(error) = handle.propose(shard, filler).await {
+        let mut filler = entry("", 1).to_vec();
+        filler.extend((0..25_000).flat_map(|_| rand::random::<u64>().to_le_bytes()));
+        if let Err(error) = handle.propose(shard, Bytes::from(filler)).await {
             break error;
         }
         match add(&handle, key, 1).await {
@@ -66,17 +77,29 @@ async fn a_full_disk_is_one_clear_error_and_loses_nothing() {
     };
     assert!(acknowledged > 0);
     let text = failure.to_string();
-    assert!(matches!(failure, Error::Storage { .. }) && text.contains("disk is full"), "{text}");
+    assert!(
+        matches!(failure, Error::Storage { .. }) && text.contains("disk is full"),
+        "{text}"
+    );
     let again = handle.propose(shard, Bytes::from_static(&[0; 8])).await;
     assert!(matches!(again, Err(Error::Storage { .. })), "{again:?}");
-    let failed = handle.status().into_iter().filter(|s| s.failure.is_some()).count();
+    let failed = handle
+        .status()
+        .into_iter()
+        .filter(|s| s.failure.is_some())
+        .count();
     assert!(failed >= 1, "no group says why it stopped");
     let _ = coordinator.shutdown().await;
 
     disk.grow(256);
-    let (handle, coordinator) = Coordinator::start(config(), Arc::new(Counter)).await.unwrap();
+    let (handle, coordinator) = Coordinator::start(config(), Arc::new(Counter))
+        .await
+        .unwrap();
     let kept = count_of(&handle, key).await.unwrap();
-    assert!((acknowledged..=acknowledged + 1).contains(&kept), "{kept} kept of {acknowledged}");
+    assert!(
+        (acknowledged..=acknowledged + 1).contains(&kept),
+        "{kept} kept of {acknowledged}"
+    );
     assert_eq!(add(&handle, key, 1).await.unwrap(), kept + 1);
     coordinator.shutdown().await.unwrap();
 }

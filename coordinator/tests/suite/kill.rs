@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Kills on one and the same directory, one after another.
-const KILLS: usize = 20;
+const KILLS: usize = 12;
 
 fn note(line: &str, acknowledged: &mut [u64; WRITERS]) {
     let mut words = line.split(' ');
@@ -47,21 +47,34 @@ fn a_killed_node_comes_back_with_all_it_acknowledged() {
             killed_at_work += 1;
         }
         let before = acknowledged;
-        node.kill().iter().for_each(|line| note(line, &mut acknowledged));
-        silent_lives = if acknowledged == before { silent_lives + 1 } else { 0 };
+        node.kill()
+            .iter()
+            .for_each(|line| note(line, &mut acknowledged));
+        silent_lives = if acknowledged == before {
+            silent_lives + 1
+        } else {
+            0
+        };
     }
-    assert!(killed_at_work > 0 && acknowledged.iter().sum::<u64>() > 0, "nothing was tested");
+    assert!(
+        killed_at_work > 0 && acknowledged.iter().sum::<u64>() > 0,
+        "nothing was tested"
+    );
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let (handle, coordinator) =
-            Coordinator::start(Config::new(dir.path()), Arc::new(Counter)).await.unwrap();
+        let (handle, coordinator) = Coordinator::start(Config::new(dir.path()), Arc::new(Counter))
+            .await
+            .unwrap();
         for (writer, total) in acknowledged.iter().enumerate() {
             let kept = count_of(&handle, &key(writer)).await.unwrap();
             // One entry of each writer may have been written and not answered. After a life that acknowledged
             // nothing there may be one more for each such life.
             let unanswered = 1 + silent_lives;
-            assert!((*total..=total + unanswered).contains(&kept), "writer {writer}: {kept} of {total}");
+            assert!(
+                (*total..=total + unanswered).contains(&kept),
+                "writer {writer}: {kept} of {total}"
+            );
         }
         coordinator.shutdown().await.unwrap();
     });

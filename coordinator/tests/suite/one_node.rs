@@ -8,7 +8,9 @@ use bytes::Bytes;
 use crate::counter::{Counter, add, count_of};
 
 async fn start(dir: &std::path::Path) -> (Handle, Coordinator) {
-    Coordinator::start(Config::new(dir), Arc::new(Counter)).await.unwrap()
+    Coordinator::start(Config::new(dir), Arc::new(Counter))
+        .await
+        .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -27,21 +29,42 @@ async fn propose_read_registry_blobs_and_restart() {
         *count += 1;
         assert_eq!(total, *count);
     }
-    let version = handle.registry_put("tokens", b"t1", Some(0), b"secret", "r1").await.unwrap();
-    let hash = handle.blobs().unwrap().put(Bytes::from(vec![5; 100_000])).await.unwrap();
+    let version = handle
+        .registry_put("tokens", b"t1", Some(0), b"secret", "r1")
+        .await
+        .unwrap();
+    let hash = handle
+        .blobs()
+        .unwrap()
+        .put(Bytes::from(vec![5; 100_000]))
+        .await
+        .unwrap();
     coordinator.shutdown().await.unwrap();
-    assert!(matches!(handle.propose(ShardId(0), Bytes::new()).await, Err(Error::Unavailable { .. })));
+    assert!(matches!(
+        handle.propose(ShardId(0), Bytes::new()).await,
+        Err(Error::Unavailable { .. })
+    ));
 
     // The old handle is still alive: it must not keep the directory locked.
     let (again, coordinator) = start(dir.path()).await;
     assert_eq!((again.cluster_id(), again.node_id()), (cluster, node));
     for ((_, key), count) in &wanted {
-        assert_eq!(count_of(&again, key).await.unwrap(), *count, "{key}: applied once, neither lost nor twice");
+        assert_eq!(
+            count_of(&again, key).await.unwrap(),
+            *count,
+            "{key}: applied once, neither lost nor twice"
+        );
     }
     let entry = again.registry_get("tokens", b"t1").await.unwrap().unwrap();
     assert_eq!((entry.version, entry.value), (version, b"secret".to_vec()));
-    let repeated = again.registry_put("tokens", b"t1", Some(0), b"secret", "r1").await.unwrap();
+    let repeated = again
+        .registry_put("tokens", b"t1", Some(0), b"secret", "r1")
+        .await
+        .unwrap();
     assert_eq!(repeated, version);
-    assert_eq!(again.blobs().unwrap().get(hash).await.unwrap(), vec![5; 100_000]);
+    assert_eq!(
+        again.blobs().unwrap().get(hash).await.unwrap(),
+        vec![5; 100_000]
+    );
     coordinator.shutdown().await.unwrap();
 }

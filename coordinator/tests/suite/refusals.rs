@@ -29,9 +29,14 @@ async fn a_directory_in_use_by_another_process_is_refused_until_that_dies() {
     let mut node = Node::start(dir.path());
     assert_eq!(node.hear().as_deref(), Some("ready"));
     let error = refused(dir.path()).await;
-    assert!(matches!(error, Error::Locked { .. }) && is_one_clear_line(&error), "{error}");
+    assert!(
+        matches!(error, Error::Locked { .. }) && is_one_clear_line(&error),
+        "{error}"
+    );
     node.kill();
-    let (_, coordinator) = Coordinator::start(Config::new(dir.path()), Arc::new(Counter)).await.unwrap();
+    let (_, coordinator) = Coordinator::start(Config::new(dir.path()), Arc::new(Counter))
+        .await
+        .unwrap();
     coordinator.shutdown().await.unwrap();
 }
 
@@ -40,7 +45,10 @@ async fn another_format_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("NODE"), "format = 77\n").unwrap();
     let error = refused(dir.path()).await;
-    assert!(matches!(&error, Error::Format { found, .. } if found == "format 77"), "{error}");
+    assert!(
+        matches!(&error, Error::Format { found, .. } if found == "format 77"),
+        "{error}"
+    );
     assert!(is_one_clear_line(&error), "{error}");
 }
 
@@ -61,6 +69,9 @@ fn a_read_only_directory_is_refused() {
     }
     let mut node = Node::start_with(program, &data);
     let said = node.hear().unwrap();
-    assert!(said.starts_with("error data directory") && said.contains("is not writable"), "{said}");
+    assert!(
+        said.starts_with("error data directory") && said.contains("is not writable"),
+        "{said}"
+    );
     assert_eq!(fs::read_dir(&data).unwrap().count(), 0);
 }

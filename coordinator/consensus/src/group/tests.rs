@@ -20,7 +20,10 @@ struct Counter;
 impl ShardMachine for Counter {
     fn apply(&self, tx: &mut dyn StateTx, _: u64, entry: &[u8]) -> Vec<u8> {
         assert!(entry != b"poison", "told to");
-        let total = tx.get(entry).map_or(0, |v| u64::from_le_bytes(v.try_into().unwrap())) + 1;
+        let total = tx
+            .get(entry)
+            .map_or(0, |v| u64::from_le_bytes(v.try_into().unwrap()))
+            + 1;
         tx.put(entry, &total.to_le_bytes());
         total.to_le_bytes().to_vec()
     }
@@ -49,12 +52,17 @@ impl Room {
 }
 
 async fn add(group: &Group, key: &str) -> Result<u64, Error> {
-    let total = group.propose(Bytes::copy_from_slice(key.as_bytes())).await?;
+    let total = group
+        .propose(Bytes::copy_from_slice(key.as_bytes()))
+        .await?;
     Ok(u64::from_le_bytes(total[..].try_into().unwrap()))
 }
 
 async fn total(group: &Group, key: &'static str) -> u64 {
-    let found = group.read(move |state| state.get(key.as_bytes())).await.unwrap();
+    let found = group
+        .read(move |state| state.get(key.as_bytes()))
+        .await
+        .unwrap();
     found.map_or(0, |v| u64::from_le_bytes(v.try_into().unwrap()))
 }
 
@@ -66,7 +74,11 @@ async fn proposals_that_wait_together_share_an_entry() {
     let totals = join_all((0..500).map(|_| add(&group, "k"))).await;
     let mut totals: Vec<_> = totals.into_iter().map(Result::unwrap).collect();
     totals.sort_unstable();
-    assert_eq!(totals, (1..=500).collect::<Vec<_>>(), "each proposal has its own result");
+    assert_eq!(
+        totals,
+        (1..=500).collect::<Vec<_>>(),
+        "each proposal has its own result"
+    );
     let entries = group.status().last_log_index - before;
     assert!(entries <= 4, "{entries} entries for 500 proposals");
     assert_eq!(total(&group, "k").await, 500);
@@ -80,13 +92,25 @@ async fn limits_refuse_by_name_and_give_way_again() {
     let (group, _log) = room.start().await.unwrap();
     let large = |size| group.propose(Bytes::from(vec![b'x'; size]));
     let refused = large(MAX_ENTRY_BYTES + 1).await;
-    assert!(matches!(refused, Err(Error::TooLarge { size, .. }) if size == MAX_ENTRY_BYTES + 1), "{refused:?}");
+    assert!(
+        matches!(refused, Err(Error::TooLarge { size, .. }) if size == MAX_ENTRY_BYTES + 1),
+        "{refused:?}"
+    );
     let results = join_all((0..9).map(|_| large(MAX_ENTRY_BYTES))).await;
-    let overloaded = results.iter().filter(|r| matches!(r, Err(Error::Overloaded { .. }))).count();
-    assert_eq!((overloaded, results.iter().filter(|r| r.is_ok()).count()), (2, 7));
+    let overloaded = results
+        .iter()
+        .filter(|r| matches!(r, Err(Error::Overloaded { .. })))
+        .count();
+    assert_eq!(
+        (overloaded, results.iter().filter(|r| r.is_ok()).count()),
+        (2, 7)
+    );
     large(MAX_ENTRY_BYTES).await.unwrap();
     group.shutdown().await.unwrap();
-    assert!(matches!(add(&group, "k").await, Err(Error::Unavailable { .. })));
+    assert!(matches!(
+        add(&group, "k").await,
+        Err(Error::Unavailable { .. })
+    ));
 }
 
 #[tokio::test]
@@ -97,7 +121,10 @@ async fn a_failing_disk_stops_the_group_and_acknowledges_nothing() {
         add(&group, "k").await.unwrap();
         room.disk.set_fault(Some(fault));
         let failed = add(&group, "k").await;
-        assert!(matches!(failed, Err(Error::Stopped(_))), "{fault:?}: {failed:?}");
+        assert!(
+            matches!(failed, Err(Error::Stopped(_))),
+            "{fault:?}: {failed:?}"
+        );
         assert!(matches!(add(&group, "k").await, Err(Error::Stopped(_))));
         let reason = group.status().failure.unwrap();
         assert!(reason.contains("storage failed"), "{reason}");
@@ -136,7 +163,10 @@ async fn power_loss_loses_nothing_acknowledged_and_applies_nothing_twice() {
                 let kept = total(&group, key).await;
                 let known = known.swap(kept, Ordering::SeqCst);
                 // One per writer may have been written without being answered.
-                assert!((known..=known + 1).contains(&kept), "round {round}: {key} is {kept}, acknowledged {known}");
+                assert!(
+                    (known..=known + 1).contains(&kept),
+                    "round {round}: {key} is {kept}, acknowledged {known}"
+                );
             }
             let writers = KEYS.iter().zip(&acknowledged).map(|(key, known)| async {
                 while let Ok(total) = add(&group, key).await {
@@ -149,7 +179,10 @@ async fn power_loss_loses_nothing_acknowledged_and_applies_nothing_twice() {
             let power = async {
                 let mut applied = group.applied();
                 let start = *applied.borrow();
-                applied.wait_for(|index| *index >= start + kill_after).await.unwrap();
+                applied
+                    .wait_for(|index| *index >= start + kill_after)
+                    .await
+                    .unwrap();
                 if flush {
                     group.snapshot().await.unwrap();
                 }
@@ -179,14 +212,22 @@ async fn a_restart_replays_from_the_last_flush() {
     log.close().unwrap();
     drop((group, log));
     // Without any state, all of it is replayed.
-    let bare = Room { disk: room.disk.clone(), state: SimState::default() };
+    let bare = Room {
+        disk: room.disk.clone(),
+        state: SimState::default(),
+    };
     let (group, log) = bare.start().await.unwrap();
     assert_eq!(total(&group, "k").await, 5);
     log.close().unwrap();
 }
 
 async fn wait_until(group: &Group, reached: impl Fn(&openraft::RaftMetrics<Types>) -> bool + Send) {
-    group.raft.wait(Some(Duration::from_secs(10))).metrics(reached, "the test's state").await.unwrap();
+    group
+        .raft
+        .wait(Some(Duration::from_secs(10)))
+        .metrics(reached, "the test's state")
+        .await
+        .unwrap();
 }
 
 async fn quarantine(room: &Room) -> String {
@@ -207,20 +248,33 @@ async fn lost_state_behind_a_purged_log_is_quarantined() {
     group.snapshot().await.unwrap();
     wait_until(&group, move |m| m.snapshot.is_some_and(|id| id.index >= at)).await;
     group.raft.trigger().purge_log(at - 1).await.unwrap();
-    wait_until(&group, move |m| m.purged.is_some_and(|id| id.index == at - 1)).await;
+    wait_until(&group, move |m| {
+        m.purged.is_some_and(|id| id.index == at - 1)
+    })
+    .await;
     group.shutdown().await.unwrap();
     log.close().unwrap();
     drop((group, log));
 
     let (group, log) = room.start().await.unwrap();
-    assert_eq!(total(&group, "k").await, 5, "the flushed state stands for the purged entries");
+    assert_eq!(
+        total(&group, "k").await,
+        5,
+        "the flushed state stands for the purged entries"
+    );
     group.shutdown().await.unwrap();
     log.close().unwrap();
     drop((group, log));
 
-    let bare = Room { disk: room.disk.clone(), state: SimState::default() };
+    let bare = Room {
+        disk: room.disk.clone(),
+        state: SimState::default(),
+    };
     let reason = quarantine(&bare).await;
-    assert!(reason.contains("state of group g7 holds nothing"), "{reason}");
+    assert!(
+        reason.contains("state of group g7 holds nothing"),
+        "{reason}"
+    );
 }
 
 #[tokio::test]
@@ -231,7 +285,13 @@ async fn a_log_that_is_gone_while_the_state_is_not_is_quarantined() {
     group.shutdown().await.unwrap();
     log.close().unwrap();
     drop((group, log));
-    let bare = Room { disk: SimDisk::default(), state: room.state.clone() };
+    let bare = Room {
+        disk: SimDisk::default(),
+        state: room.state.clone(),
+    };
     let reason = quarantine(&bare).await;
-    assert!(reason.contains("the log of group g7 ends at nothing"), "{reason}");
+    assert!(
+        reason.contains("the log of group g7 ends at nothing"),
+        "{reason}"
+    );
 }

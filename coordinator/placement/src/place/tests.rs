@@ -50,7 +50,11 @@ fn golden_table_of_1000_shards_on_five_topologies() {
                 .iter()
                 .map(|a| format!("{:?}", a.replicas.iter().map(|n| n.0).collect::<Vec<_>>()))
                 .collect();
-            format!("nodes={n} zones={z} digest={:016x} first={}", digest(&plan), first.join(" "))
+            format!(
+                "nodes={n} zones={z} digest={:016x} first={}",
+                digest(&plan),
+                first.join(" ")
+            )
         })
         .collect();
     insta::assert_snapshot!(lines.join("\n"));
@@ -71,7 +75,11 @@ fn no_eligible_node_gives_empty_sets() {
     nodes[1].state = NodeState::Draining;
     nodes[2].state = NodeState::Tombstoned;
     nodes[3].disk_used_percent = MAX_DISK_USED_PERCENT;
-    assert!(place_v1(&nodes, 16).iter().all(|a| a.replicas.is_empty() && a.preferred_leader.is_none()));
+    assert!(
+        place_v1(&nodes, 16)
+            .iter()
+            .all(|a| a.replicas.is_empty() && a.preferred_leader.is_none())
+    );
 }
 
 #[test]
@@ -85,8 +93,16 @@ fn zones_are_kept_apart_when_there_are_three() {
 #[test]
 fn adding_a_node_moves_little() {
     let (before, after) = (place_v1(&cluster(8, 1), 32), place_v1(&cluster(9, 1), 32));
-    let moved: usize =
-        before.iter().zip(&after).map(|(b, a)| a.replicas.iter().filter(|n| !b.replicas.contains(n)).count()).sum();
+    let moved: usize = before
+        .iter()
+        .zip(&after)
+        .map(|(b, a)| {
+            a.replicas
+                .iter()
+                .filter(|n| !b.replicas.contains(n))
+                .count()
+        })
+        .sum();
     assert!(moved <= 24, "moved {moved} of 96 replicas, ideal 11");
 }
 

@@ -28,17 +28,29 @@ impl Marker {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(Error::from_io(directory, &e)),
         };
-        let wrong = |found: String| Error::Format { path: directory.to_path_buf(), found, expected: FORMAT };
-        let text = String::from_utf8(bytes).map_err(|_| wrong("an unreadable marker file NODE".to_owned()))?;
-        let format = field(&text, "format").ok_or_else(|| wrong("a marker file NODE without a format".to_owned()))?;
+        let wrong = |found: String| Error::Format {
+            path: directory.to_path_buf(),
+            found,
+            expected: FORMAT,
+        };
+        let text = String::from_utf8(bytes)
+            .map_err(|_| wrong("an unreadable marker file NODE".to_owned()))?;
+        let format = field(&text, "format")
+            .ok_or_else(|| wrong("a marker file NODE without a format".to_owned()))?;
         if format != FORMAT.to_string() {
             return Err(wrong(format!("format {format}")));
         }
-        Self::parse(&text).map(Some).ok_or_else(|| wrong("a damaged marker file NODE".to_owned()))
+        Self::parse(&text)
+            .map(Some)
+            .ok_or_else(|| wrong("a damaged marker file NODE".to_owned()))
     }
 
     pub(super) fn write(&self, directory: &Path) -> Result<(), Error> {
-        write_durably(&directory.join(FILE), &directory.join(NEW_FILE), self.render().as_bytes())
+        write_durably(
+            &directory.join(FILE),
+            &directory.join(NEW_FILE),
+            self.render().as_bytes(),
+        )
     }
 
     fn render(&self) -> String {
@@ -46,7 +58,11 @@ impl Marker {
         for byte in self.cluster_uuid {
             let _ = write!(text, "{byte:02x}");
         }
-        let _ = write!(text, "\nnode = {}\nstorage_epoch = {}\n", self.node_id, self.storage_epoch);
+        let _ = write!(
+            text,
+            "\nnode = {}\nstorage_epoch = {}\n",
+            self.node_id, self.storage_epoch
+        );
         let crc = crc32c::crc32c(text.as_bytes());
         let _ = writeln!(text, "crc32c = {crc:08x}");
         text
@@ -69,5 +85,6 @@ impl Marker {
 }
 
 fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = "))
+    text.lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(" = "))
 }

@@ -20,6 +20,9 @@ pub enum Change {
     DeleteRange(Space, Vec<u8>, Vec<u8>),
 }
 
+/// Sees one pair of a scan; says whether to go on.
+pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<bool, Error> + 'a;
+
 /// A disk under the log. Only the writer's thread writes; any thread may read.
 pub trait LogMedium: Send + Sync + 'static {
     /// Applies `batch` as a whole: readable on return, durable after the next [`LogMedium::sync`].
@@ -49,6 +52,6 @@ pub trait LogMedium: Send + Sync + 'static {
         space: Space,
         from: &[u8],
         to: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<bool, Error>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), Error>;
 }

@@ -21,15 +21,28 @@ pub(crate) struct GroupMemory {
 }
 
 impl GroupMemory {
-    pub(crate) fn recovered(bounds: LogBounds, vote: Option<Vote>, committed: Option<LogId>) -> Self {
+    pub(crate) fn recovered(
+        bounds: LogBounds,
+        vote: Option<Vote>,
+        committed: Option<LogId>,
+    ) -> Self {
         let first = bounds.purged.map_or(0, |id| id.index + 1);
-        Self { bounds, vote, committed, first, ..Self::default() }
+        Self {
+            bounds,
+            vote,
+            committed,
+            first,
+            ..Self::default()
+        }
     }
 
     /// Returns whether `entries` continue the log without a gap.
     pub(crate) fn continues(&self, entries: &[LogEntry]) -> bool {
         let mut next = self.bounds.last.map(|id| id.index + 1);
-        entries.iter().all(|e| next.replace(e.id.index + 1).is_none_or(|expected| e.id.index == expected))
+        entries.iter().all(|e| {
+            next.replace(e.id.index + 1)
+                .is_none_or(|expected| e.id.index == expected)
+        })
     }
 
     pub(crate) fn append(&mut self, ticket: Ticket, entries: &[LogEntry]) {
@@ -55,7 +68,11 @@ impl GroupMemory {
     }
 
     pub(crate) fn purge(&mut self, upto: LogId) {
-        while self.tail.front().is_some_and(|(_, e)| e.id.index <= upto.index) {
+        while self
+            .tail
+            .front()
+            .is_some_and(|(_, e)| e.id.index <= upto.index)
+        {
             self.drop_entry(VecDeque::pop_front);
         }
         self.bounds.purged = self.bounds.purged.max(Some(upto));
@@ -65,7 +82,12 @@ impl GroupMemory {
 
     /// Forgets the oldest entries beyond `limit` bytes, but none that the writer has not passed.
     pub(crate) fn evict(&mut self, written: Ticket, limit: usize) {
-        while self.tail_bytes > limit && self.tail.front().is_some_and(|(ticket, _)| *ticket <= written) {
+        while self.tail_bytes > limit
+            && self
+                .tail
+                .front()
+                .is_some_and(|(ticket, _)| *ticket <= written)
+        {
             self.drop_entry(VecDeque::pop_front);
         }
     }
@@ -77,11 +99,20 @@ impl GroupMemory {
         let held = self.tail.front().map_or(u64::MAX, |(_, e)| e.id.index);
         let skip = wanted.start.saturating_sub(held) as usize;
         let take = wanted.end.saturating_sub(wanted.start.max(held)) as usize;
-        let here = self.tail.iter().skip(skip).take(take).map(|(_, e)| e.clone()).collect();
+        let here = self
+            .tail
+            .iter()
+            .skip(skip)
+            .take(take)
+            .map(|(_, e)| e.clone())
+            .collect();
         (wanted.start..wanted.end.min(held).max(wanted.start), here)
     }
 
-    fn drop_entry(&mut self, pop: impl FnOnce(&mut VecDeque<(Ticket, LogEntry)>) -> Option<(Ticket, LogEntry)>) {
+    fn drop_entry(
+        &mut self,
+        pop: impl FnOnce(&mut VecDeque<(Ticket, LogEntry)>) -> Option<(Ticket, LogEntry)>,
+    ) {
         if let Some((_, entry)) = pop(&mut self.tail) {
             self.tail_bytes -= entry.payload.len();
         }

@@ -30,7 +30,9 @@ pub struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { tail_bytes_per_group: 1 << 20 }
+        Self {
+            tail_bytes_per_group: 1 << 20,
+        }
     }
 }
 
@@ -56,9 +58,14 @@ impl Shared {
     /// Takes the commit positions that the medium's entries cover.
     pub(crate) fn take_committed(&self, ends: &HashMap<GroupId, u64>) -> Vec<(GroupId, LogId)> {
         let mut state = self.lock();
-        let covered = |group: &GroupId, id: &LogId| ends.get(group).is_some_and(|end| id.index <= *end);
-        let ready: Vec<_> =
-            state.unwritten_commits.iter().filter(|(g, id)| covered(g, id)).map(|(g, id)| (*g, *id)).collect();
+        let covered =
+            |group: &GroupId, id: &LogId| ends.get(group).is_some_and(|end| id.index <= *end);
+        let ready: Vec<_> = state
+            .unwritten_commits
+            .iter()
+            .filter(|(g, id)| covered(g, id))
+            .map(|(g, id)| (*g, *id))
+            .collect();
         for (group, _) in &ready {
             state.unwritten_commits.remove(group);
         }
@@ -93,7 +100,11 @@ impl<M: LogMedium> OrderedLog<M> {
     /// [`Error::Quarantined`] when acknowledged data is missing or damaged, [`Error::Io`] when the disk fails.
     pub fn open(medium: M, witness: Box<dyn Witness>, config: LogConfig) -> Result<Self, Error> {
         let recovered = recover(&medium, witness.round())?;
-        let ends = recovered.groups.iter().filter_map(|(g, m)| Some((*g, m.bounds.last?.index))).collect();
+        let ends = recovered
+            .groups
+            .iter()
+            .filter_map(|(g, m)| Some((*g, m.bounds.last?.index)))
+            .collect();
         let medium = Arc::new(medium);
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
@@ -116,7 +127,12 @@ impl<M: LogMedium> OrderedLog<M> {
             .name("aiex-log-writer".to_owned())
             .spawn(move || writer.run(&requests))
             .map_err(|e| Error::Io(format!("the log's writer could not start: {e}")))?;
-        Ok(Self { medium, shared, queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) })
+        Ok(Self {
+            medium,
+            shared,
+            queue: Mutex::new(Some(queue)),
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     /// Returns whether the log has never held anything.
@@ -124,11 +140,19 @@ impl<M: LogMedium> OrderedLog<M> {
         self.shared.lock().groups.is_empty()
     }
 
-    fn submit(&self, group: GroupId, work: Work, done: Done, remember: impl FnOnce(&mut GroupMemory, Ticket, &Work)) {
+    fn submit(
+        &self,
+        group: GroupId,
+        work: Work,
+        done: Done,
+        remember: impl FnOnce(&mut GroupMemory, Ticket, &Work),
+    ) {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(sender) = queue.as_ref() else {
             drop(queue);
-            return done(Err(Error::LogClosed { reason: "the node is stopping".to_owned() }));
+            return done(Err(Error::LogClosed {
+                reason: "the node is stopping".to_owned(),
+            }));
         };
         let ticket = {
             let mut state = self.shared.lock();
@@ -138,15 +162,25 @@ impl<M: LogMedium> OrderedLog<M> {
             if matches!(&work, Work::Append(entries) if !memory.continues(entries)) {
                 drop(state);
                 drop(queue);
-                return done(Err(Error::Io(format!("an append to group {group} would leave a gap"))));
+                return done(Err(Error::Io(format!(
+                    "an append to group {group} would leave a gap"
+                ))));
             }
             remember(memory, ticket, &work);
             ticket
         };
-        let request = Request { group, ticket, work, queued: clock::now(), done };
+        let request = Request {
+            group,
+            ticket,
+            work,
+            queued: clock::now(),
+            done,
+        };
         if let Err(unsent) = sender.send(request) {
             drop(queue);
-            (unsent.0.done)(Err(Error::LogClosed { reason: "the log's writer has stopped".to_owned() }));
+            (unsent.0.done)(Err(Error::LogClosed {
+                reason: "the log's writer has stopped".to_owned(),
+            }));
         }
     }
 
@@ -157,15 +191,22 @@ impl<M: LogMedium> OrderedLog<M> {
 
 impl<M: LogMedium> LogStore for OrderedLog<M> {
     fn append(&self, group: GroupId, entries: Vec<LogEntry>, done: Done) {
-        self.submit(group, Work::Append(entries), done, |memory, ticket, work| {
-            if let Work::Append(entries) = work {
-                memory.append(ticket, entries);
-            }
-        });
+        self.submit(
+            group,
+            Work::Append(entries),
+            done,
+            |memory, ticket, work| {
+                if let Work::Append(entries) = work {
+                    memory.append(ticket, entries);
+                }
+            },
+        );
     }
 
     fn save_vote(&self, group: GroupId, vote: Vote, done: Done) {
-        self.submit(group, Work::Vote(vote), done, |memory, _, _| memory.vote = Some(vote));
+        self.submit(group, Work::Vote(vote), done, |memory, _, _| {
+            memory.vote = Some(vote);
+        });
     }
 
     fn save_committed(&self, group: GroupId, committed: LogId) {
@@ -175,14 +216,23 @@ impl<M: LogMedium> LogStore for OrderedLog<M> {
     }
 
     fn truncate_after(&self, group: GroupId, last: Option<LogId>, done: Done) {
-        self.submit(group, Work::TruncateAfter(last), done, |memory, _, _| memory.truncate_after(last));
+        self.submit(group, Work::TruncateAfter(last), done, |memory, _, _| {
+            memory.truncate_after(last);
+        });
     }
 
     fn purge(&self, group: GroupId, upto: LogId, done: Done) {
-        self.submit(group, Work::Purge(upto), done, |memory, _, _| memory.purge(upto));
+        self.submit(group, Work::Purge(upto), done, |memory, _, _| {
+            memory.purge(upto);
+        });
     }
 
-    fn entries(&self, group: GroupId, range: Range<u64>, max_bytes: usize) -> Result<Vec<LogEntry>, Error> {
+    fn entries(
+        &self,
+        group: GroupId,
+        range: Range<u64>,
+        max_bytes: usize,
+    ) -> Result<Vec<LogEntry>, Error> {
         let Some((on_disk, here)) = self.read(group, |memory| memory.split(range)) else {
             return Ok(Vec::new());
         };
@@ -198,19 +248,27 @@ impl<M: LogMedium> LogStore for OrderedLog<M> {
         };
         let mut complete = true;
         if !on_disk.is_empty() {
-            let (from, to) = (entry_key(group, on_disk.start), entry_key(group, on_disk.end));
+            let (from, to) = (
+                entry_key(group, on_disk.start),
+                entry_key(group, on_disk.end),
+            );
             let mut expected = on_disk.start;
-            self.medium.scan(Space::Entries, &from, &to, &mut |key, record| {
-                let entry = decode_entry(key, record)?;
-                if entry.id.index != expected {
-                    return Err(Error::Damaged { what: format!("entry {expected} of group {group}") });
-                }
-                expected += 1;
-                complete = take(entry);
-                Ok(complete)
-            })?;
+            self.medium
+                .scan(Space::Entries, &from, &to, &mut |key, record| {
+                    let entry = decode_entry(key, record)?;
+                    if entry.id.index != expected {
+                        return Err(Error::Damaged {
+                            what: format!("entry {expected} of group {group}"),
+                        });
+                    }
+                    expected += 1;
+                    complete = take(entry);
+                    Ok(complete)
+                })?;
             if complete && expected != on_disk.end {
-                return Err(Error::Damaged { what: format!("entry {expected} of group {group}") });
+                return Err(Error::Damaged {
+                    what: format!("entry {expected} of group {group}"),
+                });
             }
         }
         if complete {
@@ -220,7 +278,8 @@ impl<M: LogMedium> LogStore for OrderedLog<M> {
     }
 
     fn in_memory(&self, group: GroupId, range: Range<u64>) -> bool {
-        self.read(group, |memory| memory.split(range).0.is_empty()).unwrap_or(true)
+        self.read(group, |memory| memory.split(range).0.is_empty())
+            .unwrap_or(true)
     }
 
     fn bounds(&self, group: GroupId) -> LogBounds {
@@ -239,11 +298,22 @@ impl<M: LogMedium> LogStore for OrderedLog<M> {
         let (sent, received) = channel();
         let done = Box::new(move |result| drop(sent.send(result)));
         self.submit(GroupId(u16::MAX), Work::Close, done, |_, _, _| {});
-        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(
+            self.queue
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
         let result = received.recv().unwrap_or(Ok(()));
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if thread.is_some_and(|t| t.join().is_err()) {
-            return Err(Error::LogClosed { reason: "the log's writer panicked".to_owned() });
+            return Err(Error::LogClosed {
+                reason: "the log's writer panicked".to_owned(),
+            });
         }
         result
     }
@@ -251,8 +321,18 @@ impl<M: LogMedium> LogStore for OrderedLog<M> {
 
 impl<M> Drop for OrderedLog<M> {
     fn drop(&mut self) {
-        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
-        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        drop(
+            self.queue
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        if let Some(thread) = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        {
             let _ = thread.join();
         }
     }

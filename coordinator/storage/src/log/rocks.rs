@@ -3,11 +3,11 @@
 use std::{path::Path, sync::Arc};
 
 use rocksdb::{
-    BoundColumnFamily, ColumnFamilyDescriptor, DBRecoveryMode, DBWithThreadMode, Direction, IteratorMode, MultiThreaded,
-    WriteBatch, WriteOptions,
+    BoundColumnFamily, ColumnFamilyDescriptor, DBRecoveryMode, DBWithThreadMode, Direction,
+    IteratorMode, MultiThreaded, WriteBatch, WriteOptions,
 };
 
-use super::{Change, LogMedium, OrderedLog, Space};
+use super::{Change, LogMedium, OrderedLog, Space, medium::Visit};
 use crate::{Error, datadir::Held, engine::Engine};
 
 /// The log store of a node.
@@ -25,7 +25,12 @@ const META: &str = "meta";
 
 impl RocksMedium {
     /// Opens the database at `path`; makes it only if `create`.
-    pub(crate) fn open(path: &Path, engine: &Engine, create: bool, held: Arc<Held>) -> Result<Self, Error> {
+    pub(crate) fn open(
+        path: &Path,
+        engine: &Engine,
+        create: bool,
+        held: Arc<Held>,
+    ) -> Result<Self, Error> {
         let mut options = engine.database_options();
         options.create_if_missing(create);
         options.create_missing_column_families(create);
@@ -33,16 +38,20 @@ impl RocksMedium {
         options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
         options.set_manual_wal_flush(true);
         options.set_max_total_wal_size(engine.limits().max_wal_bytes);
-        let families = [ENTRIES, META].map(|name| ColumnFamilyDescriptor::new(name, engine.family_options()));
-        let db = DBWithThreadMode::open_cf_descriptors(&options, path, families).map_err(|error| {
-            // A database that should be there and is not has lost everything it acknowledged.
-            match Error::from(error) {
-                Error::Io(text) if !create && text.contains("does not exist") => {
-                    Error::Quarantined { reason: format!("the log is missing ({text})") }
+        let families =
+            [ENTRIES, META].map(|name| ColumnFamilyDescriptor::new(name, engine.family_options()));
+        let db =
+            DBWithThreadMode::open_cf_descriptors(&options, path, families).map_err(|error| {
+                // A database that should be there and is not has lost everything it acknowledged.
+                match Error::from(error) {
+                    Error::Io(text) if !create && text.contains("does not exist") => {
+                        Error::Quarantined {
+                            reason: format!("the log is missing ({text})"),
+                        }
+                    }
+                    other => other,
                 }
-                other => other,
-            }
-        })?;
+            })?;
         Ok(Self { db, _held: held })
     }
 
@@ -51,19 +60,29 @@ impl RocksMedium {
             Space::Entries => ENTRIES,
             Space::Meta => META,
         };
-        self.db.cf_handle(name).ok_or_else(|| Error::Io(format!("the log has no column family {name}")))
+        self.db
+            .cf_handle(name)
+            .ok_or_else(|| Error::Io(format!("the log has no column family {name}")))
     }
 }
 
 impl LogMedium for RocksMedium {
     fn write(&self, batch: &[Change]) -> Result<(), Error> {
         let (entries, meta) = (self.family(Space::Entries)?, self.family(Space::Meta)?);
-        let family = |space: &Space| if *space == Space::Entries { &entries } else { &meta };
+        let family = |space: &Space| {
+            if *space == Space::Entries {
+                &entries
+            } else {
+                &meta
+            }
+        };
         let mut writes = WriteBatch::default();
         for change in batch {
             match change {
                 Change::Put(space, key, value) => writes.put_cf(family(space), key, value),
-                Change::DeleteRange(space, from, to) => writes.delete_range_cf(family(space), from, to),
+                Change::DeleteRange(space, from, to) => {
+                    writes.delete_range_cf(family(space), from, to);
+                }
             }
         }
         Ok(self.db.write_opt(writes, &WriteOptions::default())?)
@@ -82,12 +101,16 @@ impl LogMedium for RocksMedium {
         space: Space,
         from: &[u8],
         to: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<bool, Error>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), Error> {
         let mut options = rocksdb::ReadOptions::default();
         options.set_iterate_upper_bound(to.to_vec());
         let family = self.family(space)?;
-        for pair in self.db.iterator_cf_opt(&family, options, IteratorMode::From(from, Direction::Forward)) {
+        for pair in self.db.iterator_cf_opt(
+            &family,
+            options,
+            IteratorMode::From(from, Direction::Forward),
+        ) {
             let (key, value) = pair?;
             if !visit(&key, &value)? {
                 break;

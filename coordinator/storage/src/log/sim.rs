@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
 };
 
-use super::{Change, LogConfig, LogMedium, OrderedLog, Space, Witness};
+use super::{Change, LogConfig, LogMedium, OrderedLog, Space, Witness, medium::Visit};
 use crate::Error;
 
 /// The log store over a simulated disk.
@@ -46,7 +46,11 @@ impl SimDisk {
     /// # Errors
     /// As [`OrderedLog::open`].
     pub fn open_log(&self, config: LogConfig) -> Result<SimLog, Error> {
-        OrderedLog::open(self.clone(), Box::new(Shared(Arc::clone(&self.witness))), config)
+        OrderedLog::open(
+            self.clone(),
+            Box::new(Shared(Arc::clone(&self.witness))),
+            config,
+        )
     }
 
     /// Sets or clears a fault.
@@ -59,7 +63,10 @@ impl SimDisk {
         let mut inner = self.lock();
         let survived: Vec<_> = inner.unsynced.drain(..).take(torn).collect();
         let mut durable = std::mem::take(&mut inner.durable);
-        survived.iter().flatten().for_each(|change| apply(&mut durable, change));
+        survived
+            .iter()
+            .flatten()
+            .for_each(|change| apply(&mut durable, change));
         inner.live.clone_from(&durable);
         inner.durable = durable;
     }
@@ -72,7 +79,11 @@ impl SimDisk {
     /// Flips the lowest bit of the last byte of a stored value; returns whether there was one.
     pub fn flip_bit(&self, space: Space, key: &[u8]) -> bool {
         self.edit(|pairs| {
-            pairs.get_mut(&(space, key.to_vec())).and_then(|v| v.last_mut()).map(|byte| *byte ^= 1).is_some()
+            pairs
+                .get_mut(&(space, key.to_vec()))
+                .and_then(|v| v.last_mut())
+                .map(|byte| *byte ^= 1)
+                .is_some()
         })
     }
 
@@ -109,7 +120,9 @@ impl LogMedium for SimDisk {
         if inner.fault == Some(Fault::DiskFull) {
             return Err(Error::DiskFull);
         }
-        batch.iter().for_each(|change| apply(&mut inner.live, change));
+        batch
+            .iter()
+            .for_each(|change| apply(&mut inner.live, change));
         inner.unsynced.push(batch.to_vec());
         Ok(())
     }
@@ -137,14 +150,22 @@ impl LogMedium for SimDisk {
         space: Space,
         from: &[u8],
         to: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<bool, Error>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), Error> {
         if from >= to {
             return Ok(());
         }
-        let bounds = (Bound::Included((space, from.to_vec())), Bound::Excluded((space, to.to_vec())));
+        let bounds = (
+            Bound::Included((space, from.to_vec())),
+            Bound::Excluded((space, to.to_vec())),
+        );
         // Copied out, so that `visit` may use the disk.
-        let pairs: Vec<_> = self.lock().live.range(bounds).map(|((_, k), v)| (k.clone(), v.clone())).collect();
+        let pairs: Vec<_> = self
+            .lock()
+            .live
+            .range(bounds)
+            .map(|((_, k), v)| (k.clone(), v.clone()))
+            .collect();
         for (key, value) in pairs {
             if !visit(&key, &value)? {
                 break;

@@ -36,10 +36,19 @@ impl FileWitness {
     /// # Errors
     /// [`Error::ReadOnly`] or [`Error::Io`] when the file cannot be opened.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+        let open = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path);
         let file = open.map_err(|e| Error::from_io(path, &e))?;
         let mut record = [0; RECORD];
-        let known = file.read_exact_at(&mut record, 0).ok().and_then(|()| decode(&record)).unwrap_or(0);
+        let known = file
+            .read_exact_at(&mut record, 0)
+            .ok()
+            .and_then(|()| decode(&record))
+            .unwrap_or(0);
         Ok(Self { file, known })
     }
 }

@@ -13,7 +13,9 @@ use super::{
     Change, Done, GroupId, LogEntry, LogId, LogMedium, Space, Vote, Witness,
     memory::Ticket,
     ordered::Shared,
-    record::{ROUND_KEY, Tag, encode_entry, encode_log_id, encode_round, encode_vote, entry_key, meta_key},
+    record::{
+        ROUND_KEY, Tag, encode_entry, encode_log_id, encode_round, encode_vote, entry_key, meta_key,
+    },
 };
 use crate::{Error, clock, metrics as names};
 
@@ -66,7 +68,9 @@ impl<M: LogMedium> Writer<M> {
     fn take_round(&mut self, requests: Vec<Request>) {
         let started = clock::now();
         let result = match &self.failed {
-            Some(error) => Err(Error::LogClosed { reason: error.to_string() }),
+            Some(error) => Err(Error::LogClosed {
+                reason: error.to_string(),
+            }),
             None => self.write_round(&requests),
         };
         if let Err(error) = &result
@@ -80,7 +84,8 @@ impl<M: LogMedium> Writer<M> {
         metrics::histogram!(names::LOG_ROUND_SECONDS).record(started.elapsed().as_secs_f64());
         metrics::histogram!(names::LOG_ROUND_REQUESTS).record(requests.len() as f64);
         for request in requests {
-            metrics::histogram!(names::LOG_APPEND_SECONDS).record(request.queued.elapsed().as_secs_f64());
+            metrics::histogram!(names::LOG_APPEND_SECONDS)
+                .record(request.queued.elapsed().as_secs_f64());
             (request.done)(result.clone());
         }
     }
@@ -92,10 +97,18 @@ impl<M: LogMedium> Writer<M> {
         }
         for (group, committed) in self.shared.take_committed(&self.ends) {
             let key = meta_key(group, Tag::Committed);
-            batch.push(Change::Put(Space::Meta, key.to_vec(), encode_log_id(&key, committed)));
+            batch.push(Change::Put(
+                Space::Meta,
+                key.to_vec(),
+                encode_log_id(&key, committed),
+            ));
         }
         let round = self.round + 1;
-        batch.push(Change::Put(Space::Meta, ROUND_KEY.to_vec(), encode_round(round)));
+        batch.push(Change::Put(
+            Space::Meta,
+            ROUND_KEY.to_vec(),
+            encode_round(round),
+        ));
         self.medium.write(&batch)?;
         let before_sync = clock::now();
         self.medium.sync()?;
@@ -124,11 +137,19 @@ impl<M: LogMedium> Writer<M> {
             }
             Work::Vote(vote) => {
                 let key = meta_key(group, Tag::Vote);
-                batch.push(Change::Put(Space::Meta, key.to_vec(), encode_vote(&key, *vote)));
+                batch.push(Change::Put(
+                    Space::Meta,
+                    key.to_vec(),
+                    encode_vote(&key, *vote),
+                ));
             }
             Work::TruncateAfter(last) => {
                 let from = entry_key(group, last.map_or(0, |id| id.index + 1));
-                batch.push(Change::DeleteRange(Space::Entries, from.to_vec(), entry_key(group, u64::MAX).to_vec()));
+                batch.push(Change::DeleteRange(
+                    Space::Entries,
+                    from.to_vec(),
+                    entry_key(group, u64::MAX).to_vec(),
+                ));
                 match (last, self.ends.get_mut(&group)) {
                     (Some(id), Some(end)) => *end = id.index.min(*end),
                     _ => {
@@ -139,8 +160,16 @@ impl<M: LogMedium> Writer<M> {
             Work::Purge(upto) => {
                 let key = meta_key(group, Tag::Purged);
                 let end = entry_key(group, upto.index.saturating_add(1));
-                batch.push(Change::Put(Space::Meta, key.to_vec(), encode_log_id(&key, *upto)));
-                batch.push(Change::DeleteRange(Space::Entries, entry_key(group, 0).to_vec(), end.to_vec()));
+                batch.push(Change::Put(
+                    Space::Meta,
+                    key.to_vec(),
+                    encode_log_id(&key, *upto),
+                ));
+                batch.push(Change::DeleteRange(
+                    Space::Entries,
+                    entry_key(group, 0).to_vec(),
+                    end.to_vec(),
+                ));
                 let last = self.ends.entry(group).or_insert(upto.index);
                 *last = (*last).max(upto.index);
             }

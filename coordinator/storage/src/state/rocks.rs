@@ -3,8 +3,9 @@
 use std::{path::Path, sync::Arc};
 
 use rocksdb::{
-    BoundColumnFamily, ColumnFamilyDescriptor, DBIteratorWithThreadMode, DBWithThreadMode, Direction, IteratorMode,
-    MultiThreaded, Options, ReadOptions, SnapshotWithThreadMode, WriteBatch, WriteOptions,
+    BoundColumnFamily, ColumnFamilyDescriptor, DBIteratorWithThreadMode, DBWithThreadMode,
+    Direction, IteratorMode, MultiThreaded, Options, ReadOptions, SnapshotWithThreadMode,
+    WriteBatch, WriteOptions,
 };
 
 use super::{Lookup, Pair, Replica, StateChange, StateStore};
@@ -34,13 +35,22 @@ impl RocksState {
         let mut options = engine.database_options();
         options.create_if_missing(true);
         let exists = path.join("CURRENT").exists();
-        let mut names = if exists { Database::list_cf(&options, path)? } else { Vec::new() };
+        let mut names = if exists {
+            Database::list_cf(&options, path)?
+        } else {
+            Vec::new()
+        };
         if !names.iter().any(|n| n == "default") {
             names.push("default".to_owned());
         }
-        let families = names.into_iter().map(|name| ColumnFamilyDescriptor::new(name, engine.family_options()));
+        let families = names
+            .into_iter()
+            .map(|name| ColumnFamilyDescriptor::new(name, engine.family_options()));
         let db = Database::open_cf_descriptors(&options, path, families)?;
-        Ok(Self { open: Arc::new(Open { db, _held: held }), family_options: engine.family_options() })
+        Ok(Self {
+            open: Arc::new(Open { db, _held: held }),
+            family_options: engine.family_options(),
+        })
     }
 }
 
@@ -54,7 +64,10 @@ impl StateStore for RocksState {
         if self.open.db.cf_handle(&name).is_none() {
             self.open.db.create_cf(&name, &self.family_options)?;
         }
-        Ok(Arc::new(RocksReplica { open: Arc::clone(&self.open), name }))
+        Ok(Arc::new(RocksReplica {
+            open: Arc::clone(&self.open),
+            name,
+        }))
     }
 
     fn remove(&self, group: GroupId, generation: u32) -> Result<(), Error> {
@@ -73,7 +86,10 @@ struct RocksReplica {
 
 impl RocksReplica {
     fn family(&self) -> Result<Arc<BoundColumnFamily<'_>>, Error> {
-        self.open.db.cf_handle(&self.name).ok_or_else(|| Error::Io(format!("replica {} was removed", self.name)))
+        self.open
+            .db
+            .cf_handle(&self.name)
+            .ok_or_else(|| Error::Io(format!("replica {} was removed", self.name)))
     }
 }
 
@@ -106,8 +122,17 @@ fn scan_plan(prefix: &[u8], from: &[u8]) -> (ReadOptions, Vec<u8>) {
     (options, prefix.max(machine_key(from)))
 }
 
-fn collect(pairs: DBIteratorWithThreadMode<'_, Database>, limit: usize) -> Result<Vec<Pair>, Error> {
-    pairs.take(limit).map(|pair| pair.map(|(k, v)| (k[1..].to_vec(), v.into_vec())).map_err(Error::from)).collect()
+fn collect(
+    pairs: DBIteratorWithThreadMode<'_, Database>,
+    limit: usize,
+) -> Result<Vec<Pair>, Error> {
+    pairs
+        .take(limit)
+        .map(|pair| {
+            pair.map(|(k, v)| (k[1..].to_vec(), v.into_vec()))
+                .map_err(Error::from)
+        })
+        .collect()
 }
 
 impl Lookup for RocksReplica {
@@ -118,7 +143,10 @@ impl Lookup for RocksReplica {
     fn scan(&self, prefix: &[u8], from: &[u8], limit: usize) -> Result<Vec<Pair>, Error> {
         let (options, start) = scan_plan(prefix, from);
         let mode = IteratorMode::From(&start, Direction::Forward);
-        collect(self.open.db.iterator_cf_opt(&self.family()?, options, mode), limit)
+        collect(
+            self.open.db.iterator_cf_opt(&self.family()?, options, mode),
+            limit,
+        )
     }
 }
 
@@ -147,7 +175,10 @@ impl Replica for RocksReplica {
     }
 
     fn view(&self) -> Box<dyn Lookup + '_> {
-        Box::new(View { snapshot: self.open.db.snapshot(), replica: self })
+        Box::new(View {
+            snapshot: self.open.db.snapshot(),
+            replica: self,
+        })
     }
 }
 
@@ -158,12 +189,18 @@ struct View<'a> {
 
 impl Lookup for View<'_> {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self.snapshot.get_cf(&self.replica.family()?, machine_key(key))?)
+        Ok(self
+            .snapshot
+            .get_cf(&self.replica.family()?, machine_key(key))?)
     }
 
     fn scan(&self, prefix: &[u8], from: &[u8], limit: usize) -> Result<Vec<Pair>, Error> {
         let (options, start) = scan_plan(prefix, from);
         let mode = IteratorMode::From(&start, Direction::Forward);
-        collect(self.snapshot.iterator_cf_opt(&self.replica.family()?, options, mode), limit)
+        collect(
+            self.snapshot
+                .iterator_cf_opt(&self.replica.family()?, options, mode),
+            limit,
+        )
     }
 }

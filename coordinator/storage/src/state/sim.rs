@@ -53,7 +53,10 @@ impl SimState {
 impl StateStore for SimState {
     fn replica(&self, group: GroupId, generation: u32) -> Result<Arc<dyn Replica>, Error> {
         self.lock().replicas.entry((group, generation)).or_default();
-        Ok(Arc::new(SimReplica { state: self.clone(), id: (group, generation) }))
+        Ok(Arc::new(SimReplica {
+            state: self.clone(),
+            id: (group, generation),
+        }))
     }
 
     fn remove(&self, group: GroupId, generation: u32) -> Result<(), Error> {
@@ -68,11 +71,17 @@ struct SimReplica {
 }
 
 impl SimReplica {
-    fn with<T>(&self, use_content: impl FnOnce(&mut Content, bool) -> Result<T, Error>) -> Result<T, Error> {
+    fn with<T>(
+        &self,
+        use_content: impl FnOnce(&mut Content, bool) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let mut inner = self.state.lock();
         let full = inner.full;
         let content = inner.replicas.get_mut(&self.id);
-        use_content(content.ok_or_else(|| Error::Io(format!("replica {} was removed", self.id.0)))?, full)
+        use_content(
+            content.ok_or_else(|| Error::Io(format!("replica {} was removed", self.id.0)))?,
+            full,
+        )
     }
 }
 
@@ -83,7 +92,11 @@ impl Lookup for Moment {
 
     fn scan(&self, prefix: &[u8], from: &[u8], limit: usize) -> Result<Vec<Pair>, Error> {
         let start = prefix.max(from).to_vec();
-        let pairs = self.pairs.range(start..).take_while(|(key, _)| key.starts_with(prefix)).take(limit);
+        let pairs = self
+            .pairs
+            .range(start..)
+            .take_while(|(key, _)| key.starts_with(prefix))
+            .take(limit);
         Ok(pairs.map(|(k, v)| (k.clone(), v.clone())).collect())
     }
 }
@@ -106,7 +119,9 @@ impl Replica for SimReplica {
             }
             for change in changes {
                 match change {
-                    StateChange::Put(key, value) => content.live.pairs.insert(key.clone(), value.clone()),
+                    StateChange::Put(key, value) => {
+                        content.live.pairs.insert(key.clone(), value.clone())
+                    }
                     StateChange::Delete(key) => content.live.pairs.remove(key),
                 };
             }
@@ -130,6 +145,9 @@ impl Replica for SimReplica {
     }
 
     fn view(&self) -> Box<dyn Lookup + '_> {
-        Box::new(self.with(|content, _| Ok(content.live.clone())).unwrap_or_default())
+        Box::new(
+            self.with(|content, _| Ok(content.live.clone()))
+                .unwrap_or_default(),
+        )
     }
 }

@@ -25,7 +25,18 @@ pub(crate) fn copy(from: &Path, to: &Path) {
 
 fn image(dir: &Path) {
     let data = open_data(&dir.join("live")).unwrap();
-    durably(|done| data.log.save_vote(G, Vote { term: 1, node: 1, committed: true }, done)).unwrap();
+    durably(|done| {
+        data.log.save_vote(
+            G,
+            Vote {
+                term: 1,
+                node: 1,
+                committed: true,
+            },
+            done,
+        );
+    })
+    .unwrap();
     for index in 0..ACKNOWLEDGED {
         durably(|done| data.log.append(G, entries(1, index..index + 1), done)).unwrap();
         data.log.save_committed(G, id(1, index));
@@ -34,8 +45,12 @@ fn image(dir: &Path) {
 }
 
 fn write_ahead_file(image: &Path) -> std::path::PathBuf {
-    let files = fs::read_dir(image.join("log")).unwrap().map(|f| f.unwrap().path());
-    let mut logs: Vec<_> = files.filter(|p| p.extension().is_some_and(|e| e == "log")).collect();
+    let files = fs::read_dir(image.join("log"))
+        .unwrap()
+        .map(|f| f.unwrap().path());
+    let mut logs: Vec<_> = files
+        .filter(|p| p.extension().is_some_and(|e| e == "log"))
+        .collect();
     logs.sort();
     logs.pop().unwrap()
 }
@@ -45,8 +60,20 @@ fn served(dir: &Path, what: &str) -> bool {
     match open_data(dir) {
         Ok(data) => {
             let found = data.log.entries(G, 0..u64::MAX, usize::MAX).unwrap();
-            assert_eq!(found, entries(1, 0..ACKNOWLEDGED), "{what}: served with acknowledged entries missing");
-            assert_eq!(data.log.vote(G), Some(Vote { term: 1, node: 1, committed: true }), "{what}");
+            assert_eq!(
+                found,
+                entries(1, 0..ACKNOWLEDGED),
+                "{what}: served with acknowledged entries missing"
+            );
+            assert_eq!(
+                data.log.vote(G),
+                Some(Vote {
+                    term: 1,
+                    node: 1,
+                    committed: true
+                }),
+                "{what}"
+            );
             true
         }
         Err(Error::Quarantined { .. }) => false,
@@ -74,9 +101,20 @@ fn a_torn_tail_is_served_only_if_nothing_acknowledged_was_in_it() {
         let file = write_ahead_file(&copied);
         let size = fs::metadata(&file).unwrap().len();
         let cut = rng.random_range(0..size);
-        fs::OpenOptions::new().write(true).open(&file).unwrap().set_len(cut).unwrap();
-        assert!(!served(&copied, &format!("cut to {cut} of {size}")), "an acknowledged tail was cut to {cut} of {size}");
-        assert!(!served(&copied, "second start"), "a quarantine must outlast a restart");
+        fs::OpenOptions::new()
+            .write(true)
+            .open(&file)
+            .unwrap()
+            .set_len(cut)
+            .unwrap();
+        assert!(
+            !served(&copied, &format!("cut to {cut} of {size}")),
+            "an acknowledged tail was cut to {cut} of {size}"
+        );
+        assert!(
+            !served(&copied, "second start"),
+            "a quarantine must outlast a restart"
+        );
     }
     // Rubbish behind the last record was never acknowledged.
     let copied = dir.path().join("rubbish");
@@ -119,10 +157,17 @@ fn flipped_bits_in_flushed_files_are_found() {
     // Opening once moves the entries from the write-ahead file into sorted files.
     drop(open_data(&dir.path().join("image")).unwrap());
     let sorted = |path: &Path| -> Vec<_> {
-        let files = fs::read_dir(path.join("log")).unwrap().map(|f| f.unwrap().path());
-        files.filter(|p| p.extension().is_some_and(|e| e == "sst")).collect()
+        let files = fs::read_dir(path.join("log"))
+            .unwrap()
+            .map(|f| f.unwrap().path());
+        files
+            .filter(|p| p.extension().is_some_and(|e| e == "sst"))
+            .collect()
     };
-    assert!(!sorted(&dir.path().join("image")).is_empty(), "the test needs sorted files");
+    assert!(
+        !sorted(&dir.path().join("image")).is_empty(),
+        "the test needs sorted files"
+    );
     for round in 0..15 {
         let copied = dir.path().join(format!("flip{round}"));
         copy(&dir.path().join("image"), &copied);

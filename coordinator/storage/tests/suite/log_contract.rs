@@ -6,7 +6,8 @@ use std::{
 };
 
 use aiex_storage::{
-    DataDir, Done, EngineLimits, EntryKind, Error, GroupId, LogBounds, LogEntry, LogId, LogStore, Marker, Vote,
+    DataDir, Done, EngineLimits, EntryKind, Error, GroupId, LogBounds, LogEntry, LogId, LogStore,
+    Marker, Vote,
     log::{LogConfig, SimDisk},
 };
 use bytes::Bytes;
@@ -26,7 +27,12 @@ trait Disk {
 
 impl Disk for SimDisk {
     fn open(&self) -> Arc<dyn LogStore> {
-        Arc::new(self.open_log(LogConfig { tail_bytes_per_group: 200 }).unwrap())
+        Arc::new(
+            self.open_log(LogConfig {
+                tail_bytes_per_group: 200,
+            })
+            .unwrap(),
+        )
     }
 }
 
@@ -39,7 +45,11 @@ impl Disk for RealDisk {
 }
 
 pub(crate) fn open_data(path: &std::path::Path) -> Result<DataDir, Error> {
-    let marker = || Marker { cluster_uuid: [1; 16], node_id: 1, storage_epoch: 1 };
+    let marker = || Marker {
+        cluster_uuid: [1; 16],
+        node_id: 1,
+        storage_epoch: 1,
+    };
     DataDir::open(path, marker, EngineLimits::default())
 }
 
@@ -49,15 +59,25 @@ fn check(test: impl Fn(&dyn Disk)) {
 }
 
 pub(crate) fn id(term: u64, index: u64) -> LogId {
-    LogId { term, leader: 1, index }
+    LogId {
+        term,
+        leader: 1,
+        index,
+    }
 }
 
 pub(crate) fn entry(term: u64, index: u64, payload: impl Into<Bytes>) -> LogEntry {
-    LogEntry { id: id(term, index), kind: EntryKind::Normal, payload: payload.into() }
+    LogEntry {
+        id: id(term, index),
+        kind: EntryKind::Normal,
+        payload: payload.into(),
+    }
 }
 
 pub(crate) fn entries(term: u64, range: std::ops::Range<u64>) -> Vec<LogEntry> {
-    range.map(|index| entry(term, index, format!("{term}.{index}"))).collect()
+    range
+        .map(|index| entry(term, index, format!("{term}.{index}")))
+        .collect()
 }
 
 /// Waits for one write to be durable.
@@ -86,7 +106,11 @@ fn appended_entries_are_readable_at_once_and_kept() {
     check(|disk| {
         let log = disk.open();
         let (sent, done) = channel();
-        log.append(G, entries(1, 0..5), Box::new(move |r| sent.send(r).unwrap()));
+        log.append(
+            G,
+            entries(1, 0..5),
+            Box::new(move |r| sent.send(r).unwrap()),
+        );
         assert_eq!(all(&*log, G), entries(1, 0..5), "before it is durable");
         done.recv().unwrap().unwrap();
         log.append(OTHER, entries(2, 0..1), Box::new(|r| r.unwrap()));
@@ -94,7 +118,13 @@ fn appended_entries_are_readable_at_once_and_kept() {
         let log = disk.open();
         assert_eq!(all(&*log, G), entries(1, 0..5));
         assert_eq!(all(&*log, OTHER), entries(2, 0..1), "groups do not mix");
-        assert_eq!(log.bounds(G), LogBounds { purged: None, last: Some(id(1, 4)) });
+        assert_eq!(
+            log.bounds(G),
+            LogBounds {
+                purged: None,
+                last: Some(id(1, 4))
+            }
+        );
     });
 }
 
@@ -104,7 +134,10 @@ fn a_gap_is_refused_and_changes_nothing() {
         let log = disk.open();
         durably(|done| log.append(G, entries(1, 0..3), done)).unwrap();
         assert!(durably(|done| log.append(G, entries(1, 4..5), done)).is_err());
-        assert!(durably(|done| log.append(G, entries(2, 2..3), done)).is_err(), "overwriting needs a truncation");
+        assert!(
+            durably(|done| log.append(G, entries(2, 2..3), done)).is_err(),
+            "overwriting needs a truncation"
+        );
         durably(|done| log.append(G, entries(1, 3..4), done)).unwrap();
         assert_eq!(all(&*log, G), entries(1, 0..4));
     });
@@ -117,7 +150,10 @@ fn every_kind_keeps_its_content() {
         let kinds = [EntryKind::Blank, EntryKind::Membership, EntryKind::Normal];
         let wrote: Vec<_> = (0..)
             .zip(kinds)
-            .map(|(i, kind)| LogEntry { kind, ..entry(1, i, vec![0xff; i as usize * 1000]) })
+            .map(|(i, kind)| LogEntry {
+                kind,
+                ..entry(1, i, vec![0xff; i as usize * 1000])
+            })
             .collect();
         durably(|done| log.append(G, wrote.clone(), done)).unwrap();
         disk.close(log);
@@ -129,7 +165,11 @@ fn every_kind_keeps_its_content() {
 fn the_last_vote_and_commit_are_kept() {
     check(|disk| {
         let log = disk.open();
-        let vote = |term| Vote { term, node: 2, committed: term == 3 };
+        let vote = |term| Vote {
+            term,
+            node: 2,
+            committed: term == 3,
+        };
         for term in 1..=3 {
             log.save_vote(G, vote(term), Box::new(|r| r.unwrap()));
             assert_eq!(log.vote(G), Some(vote(term)));
@@ -139,7 +179,10 @@ fn the_last_vote_and_commit_are_kept() {
         log.save_committed(G, id(3, 2));
         disk.close(log);
         let log = disk.open();
-        assert_eq!((log.vote(G), log.committed(G)), (Some(vote(3)), Some(id(3, 2))));
+        assert_eq!(
+            (log.vote(G), log.committed(G)),
+            (Some(vote(3)), Some(id(3, 2)))
+        );
     });
 }
 
@@ -164,7 +207,11 @@ fn truncation_makes_room_for_another_leader() {
         log.truncate_after(G, Some(id(1, 3)), Box::new(|r| r.unwrap()));
         assert_eq!(log.bounds(G).last, Some(id(1, 3)));
         log.truncate_after(G, Some(id(1, 5)), Box::new(|r| r.unwrap()));
-        assert_eq!(log.bounds(G).last, Some(id(1, 3)), "a cut beyond the end lengthened the log");
+        assert_eq!(
+            log.bounds(G).last,
+            Some(id(1, 3)),
+            "a cut beyond the end lengthened the log"
+        );
         log.append(G, entries(2, 4..6), Box::new(|r| r.unwrap()));
         let want = [entries(1, 0..4), entries(2, 4..6)].concat();
         assert_eq!(all(&*log, G), want);
@@ -188,7 +235,10 @@ fn purging_moves_the_start_and_may_pass_the_end() {
         let log = disk.open();
         assert_eq!(all(&*log, G), entries(1, 3..8));
         durably(|done| log.purge(G, id(5, 20), done)).unwrap();
-        let ends = LogBounds { purged: Some(id(5, 20)), last: Some(id(5, 20)) };
+        let ends = LogBounds {
+            purged: Some(id(5, 20)),
+            last: Some(id(5, 20)),
+        };
         assert_eq!(log.bounds(G), ends);
         durably(|done| log.append(G, entries(5, 21..23), done)).unwrap();
         disk.close(log);
@@ -204,7 +254,11 @@ fn a_read_is_cut_by_bytes_but_gives_at_least_one() {
         let wrote: Vec<_> = (0..20).map(|i| entry(1, i, vec![7; 100])).collect();
         durably(|done| log.append(G, wrote.clone(), done)).unwrap();
         assert_eq!(log.entries(G, 0..20, 1).unwrap(), wrote[..1]);
-        assert_eq!(log.entries(G, 0..20, 1700).unwrap(), wrote[..17], "across disk and memory");
+        assert_eq!(
+            log.entries(G, 0..20, 1700).unwrap(),
+            wrote[..17],
+            "across disk and memory"
+        );
         assert_eq!(log.entries(G, 5..9, usize::MAX).unwrap(), wrote[5..9]);
         assert_eq!(log.entries(G, 19..400, usize::MAX).unwrap(), wrote[19..]);
         #[allow(clippy::reversed_empty_ranges, reason = "callers compute ranges")]
@@ -219,7 +273,10 @@ fn a_closed_log_refuses_by_name() {
         let log = disk.open();
         log.close().unwrap();
         let refused = durably(|done| log.append(G, entries(1, 0..1), done));
-        assert!(matches!(refused, Err(Error::LogClosed { .. })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(Error::LogClosed { .. })),
+            "{refused:?}"
+        );
     });
 }
 
@@ -232,7 +289,10 @@ fn many_groups_append_at_once() {
                 let log = &log;
                 scope.spawn(move || {
                     for index in 0..50 {
-                        durably(|done| log.append(GroupId(group), entries(1, index..index + 1), done)).unwrap();
+                        durably(|done| {
+                            log.append(GroupId(group), entries(1, index..index + 1), done);
+                        })
+                        .unwrap();
                     }
                 });
             }
@@ -271,15 +331,28 @@ fn any_sequence_equals_a_plain_model() {
             let group = GroupId(rng.random_range(0..3));
             let model = models.entry(group).or_default();
             random_step(&mut rng, &*log, group, model);
-            assert_eq!(log.bounds(group), LogBounds { purged: model.purged, last: model.last() });
+            assert_eq!(
+                log.bounds(group),
+                LogBounds {
+                    purged: model.purged,
+                    last: model.last()
+                }
+            );
             if rng.random_ratio(1, 40) {
                 disk.close(log);
                 log = disk.open();
             }
             let model = &models[&group];
             let from = rng.random_range(0..60);
-            let want: Vec<_> = model.entries.range(from..).map(|(_, e)| e.clone()).collect();
-            assert_eq!(log.entries(group, from..u64::MAX, usize::MAX).unwrap(), want);
+            let want: Vec<_> = model
+                .entries
+                .range(from..)
+                .map(|(_, e)| e.clone())
+                .collect();
+            assert_eq!(
+                log.entries(group, from..u64::MAX, usize::MAX).unwrap(),
+                want
+            );
             assert_eq!(log.vote(group), model.vote);
         }
     });
@@ -294,19 +367,31 @@ fn random_step(rng: &mut StdRng, log: &dyn LogStore, group: GroupId, model: &mut
             let term = last.map_or(1, |id| id.term) + u64::from(rng.random_ratio(1, 8));
             let count = rng.random_range(1..6);
             let size = rng.random_range(0..80);
-            let new: Vec<_> = (next..next + count).map(|i| entry(term, i, vec![i as u8; size])).collect();
-            model.entries.extend(new.iter().map(|e| (e.id.index, e.clone())));
+            let new: Vec<_> = (next..next + count)
+                .map(|i| entry(term, i, vec![i as u8; size]))
+                .collect();
+            model
+                .entries
+                .extend(new.iter().map(|e| (e.id.index, e.clone())));
             log.append(group, new, done());
         }
         6 => {
-            let keep = model.entries.keys().nth(rng.random_range(0..model.entries.len().max(1))).copied();
+            let keep = model
+                .entries
+                .keys()
+                .nth(rng.random_range(0..model.entries.len().max(1)))
+                .copied();
             let Some(keep) = keep else { return };
             let upto = model.entries[&keep].id;
             model.entries.retain(|index, _| *index <= keep);
             log.truncate_after(group, Some(upto), done());
         }
         7 => {
-            let upto = model.entries.keys().nth(rng.random_range(0..model.entries.len().max(1))).copied();
+            let upto = model
+                .entries
+                .keys()
+                .nth(rng.random_range(0..model.entries.len().max(1)))
+                .copied();
             let Some(upto) = upto else { return };
             let id = model.entries[&upto].id;
             model.entries.retain(|index, _| *index > upto);
@@ -314,7 +399,11 @@ fn random_step(rng: &mut StdRng, log: &dyn LogStore, group: GroupId, model: &mut
             log.purge(group, id, done());
         }
         _ => {
-            let vote = Vote { term: rng.random_range(0..9), node: 1, committed: rng.random() };
+            let vote = Vote {
+                term: rng.random_range(0..9),
+                node: 1,
+                committed: rng.random(),
+            };
             model.vote = Some(vote);
             log.save_vote(group, vote, done());
         }

@@ -52,8 +52,14 @@ fn power_loss_at_any_moment_keeps_what_was_acknowledged() {
         disk.set_fault(None);
         let log = open(&disk).unwrap_or_else(|e| panic!("round {round}: {e}"));
         let kept = log.bounds(G).last.map_or(0, |id| id.index + 1);
-        assert!(kept >= before, "round {round}: kept {kept} of {before} acknowledged");
-        assert_eq!(log.entries(G, 0..kept, usize::MAX).unwrap(), entries(1, 0..kept));
+        assert!(
+            kept >= before,
+            "round {round}: kept {kept} of {before} acknowledged"
+        );
+        assert_eq!(
+            log.entries(G, 0..kept, usize::MAX).unwrap(),
+            entries(1, 0..kept)
+        );
     }
 }
 
@@ -68,7 +74,10 @@ fn a_failed_write_or_sync_closes_the_log_and_a_restart_heals() {
         disk.set_fault(None);
         // Space is back, but what the failed round left on the disk is unknown.
         let later = durably(|done| log.append(OTHER, entries(1, 0..1), done));
-        assert!(matches!(later, Err(Error::LogClosed { .. })), "{fault:?}: {later:?}");
+        assert!(
+            matches!(later, Err(Error::LogClosed { .. })),
+            "{fault:?}: {later:?}"
+        );
         drop(log);
         disk.crash(0);
         let log = open(&disk).unwrap();
@@ -86,7 +95,10 @@ fn a_drive_that_lies_about_syncing_is_found_out() {
     drop(log);
     disk.crash(0);
     let reason = quarantine(open(&disk));
-    assert!(reason.contains("round 1") && reason.contains("round 2"), "{reason}");
+    assert!(
+        reason.contains("round 1") && reason.contains("round 2"),
+        "{reason}"
+    );
     quarantine(open(&disk));
 }
 
@@ -95,7 +107,11 @@ fn lost_votes_are_found_out_too() {
     let disk = SimDisk::default();
     let log = open(&disk).unwrap();
     disk.set_fault(Some(Fault::SyncLies));
-    let vote = aiex_storage::Vote { term: 7, node: 2, committed: false };
+    let vote = aiex_storage::Vote {
+        term: 7,
+        node: 2,
+        committed: false,
+    };
     durably(|done| log.save_vote(G, vote, done)).unwrap();
     drop(log);
     disk.crash(0);
@@ -124,7 +140,10 @@ fn holes_flipped_bits_and_short_tails_are_quarantined() {
     let disk = filled();
     assert!(disk.lose(Space::Entries, &entry_key(5)));
     let reason = quarantine(open(&disk));
-    assert!(reason.contains("ends at entry 4") && reason.contains("entry 5 was committed"), "{reason}");
+    assert!(
+        reason.contains("ends at entry 4") && reason.contains("entry 5 was committed"),
+        "{reason}"
+    );
 }
 
 #[test]
@@ -137,7 +156,11 @@ fn a_round_takes_what_waited_for_the_last_one() {
     let (sent, done) = channel();
     for index in 1..100 {
         let sent = sent.clone();
-        log.append(G, entries(1, index..index + 1), Box::new(move |r| sent.send(r).unwrap()));
+        log.append(
+            G,
+            entries(1, index..index + 1),
+            Box::new(move |r| sent.send(r).unwrap()),
+        );
     }
     release.send(()).unwrap();
     for _ in 1..100 {

@@ -37,13 +37,24 @@ fn a_new_replica_is_empty_and_knows_no_mark() {
 fn changes_and_mark_are_one_batch() {
     check(|store| {
         let replica = store.replica(G, 0).unwrap();
-        replica.write(&[put(b"a", b"1"), put(b"b", b"2")], b"m1").unwrap();
-        replica.write(&[StateChange::Delete(b"a".to_vec()), put(b"b", b"3")], b"m2").unwrap();
+        replica
+            .write(&[put(b"a", b"1"), put(b"b", b"2")], b"m1")
+            .unwrap();
+        replica
+            .write(
+                &[StateChange::Delete(b"a".to_vec()), put(b"b", b"3")],
+                b"m2",
+            )
+            .unwrap();
         assert_eq!(replica.get(b"a").unwrap(), None);
         assert_eq!(replica.get(b"b").unwrap(), Some(b"3".to_vec()));
         assert_eq!(replica.mark().unwrap(), Some(b"m2".to_vec()));
         let again = store.replica(G, 0).unwrap();
-        assert_eq!(again.mark().unwrap(), Some(b"m2".to_vec()), "opened twice is the same replica");
+        assert_eq!(
+            again.mark().unwrap(),
+            Some(b"m2".to_vec()),
+            "opened twice is the same replica"
+        );
     });
 }
 
@@ -51,10 +62,29 @@ fn changes_and_mark_are_one_batch() {
 fn the_mark_is_no_key_of_the_machine() {
     check(|store| {
         let replica = store.replica(G, 0).unwrap();
-        replica.write(&[put(b"", b"empty"), put(b"\0", b"zero"), put(b"\xff\xff", b"last")], b"m").unwrap();
+        replica
+            .write(
+                &[
+                    put(b"", b"empty"),
+                    put(b"\0", b"zero"),
+                    put(b"\xff\xff", b"last"),
+                ],
+                b"m",
+            )
+            .unwrap();
         let found = replica.scan(b"", b"", 9).unwrap();
-        assert_eq!(found, [pair(b"", b"empty"), pair(b"\0", b"zero"), pair(b"\xff\xff", b"last")]);
-        assert_eq!(replica.scan(b"\xff", b"", 9).unwrap(), [pair(b"\xff\xff", b"last")]);
+        assert_eq!(
+            found,
+            [
+                pair(b"", b"empty"),
+                pair(b"\0", b"zero"),
+                pair(b"\xff\xff", b"last")
+            ]
+        );
+        assert_eq!(
+            replica.scan(b"\xff", b"", 9).unwrap(),
+            [pair(b"\xff\xff", b"last")]
+        );
         assert_eq!(replica.mark().unwrap(), Some(b"m".to_vec()));
     });
 }
@@ -65,7 +95,9 @@ fn a_view_does_not_move() {
         let replica = store.replica(G, 0).unwrap();
         replica.write(&[put(b"a", b"1")], b"m1").unwrap();
         let view = replica.view();
-        replica.write(&[put(b"a", b"2"), put(b"b", b"2")], b"m2").unwrap();
+        replica
+            .write(&[put(b"a", b"2"), put(b"b", b"2")], b"m2")
+            .unwrap();
         assert_eq!(view.get(b"a").unwrap(), Some(b"1".to_vec()));
         assert_eq!(view.scan(b"", b"", 9).unwrap(), [pair(b"a", b"1")]);
         assert_eq!(replica.get(b"a").unwrap(), Some(b"2".to_vec()));
@@ -75,14 +107,24 @@ fn a_view_does_not_move() {
 #[test]
 fn replicas_are_apart_and_can_be_removed() {
     check(|store| {
-        let (one, other, next) =
-            (store.replica(G, 0).unwrap(), store.replica(GroupId(9), 0).unwrap(), store.replica(G, 1).unwrap());
+        let (one, other, next) = (
+            store.replica(G, 0).unwrap(),
+            store.replica(GroupId(9), 0).unwrap(),
+            store.replica(G, 1).unwrap(),
+        );
         one.write(&[put(b"a", b"1")], b"m").unwrap();
-        assert_eq!((other.get(b"a").unwrap(), next.get(b"a").unwrap()), (None, None));
+        assert_eq!(
+            (other.get(b"a").unwrap(), next.get(b"a").unwrap()),
+            (None, None)
+        );
         store.remove(G, 0).unwrap();
         assert!(one.get(b"a").is_err(), "a removed replica answers by name");
         store.remove(G, 0).unwrap();
-        assert_eq!(store.replica(G, 0).unwrap().get(b"a").unwrap(), None, "its data came back");
+        assert_eq!(
+            store.replica(G, 0).unwrap().get(b"a").unwrap(),
+            None,
+            "its data came back"
+        );
     });
 }
 
@@ -100,7 +142,11 @@ fn what_was_flushed_survives_and_what_was_not_is_a_whole_prefix() {
     let data = open_data(&dir.path().join("a")).unwrap();
     write_and_flush(&data.state.replica(G, 0).unwrap());
     crate::crash_image::copy(&dir.path().join("a"), &dir.path().join("b"));
-    let replica = open_data(&dir.path().join("b")).unwrap().state.replica(G, 0).unwrap();
+    let replica = open_data(&dir.path().join("b"))
+        .unwrap()
+        .state
+        .replica(G, 0)
+        .unwrap();
     assert_eq!(replica.mark().unwrap(), Some(b"m1".to_vec()));
     assert_eq!(replica.get(b"a").unwrap(), Some(b"1".to_vec()));
     assert_eq!(replica.get(b"b").unwrap(), None);
@@ -109,7 +155,9 @@ fn what_was_flushed_survives_and_what_was_not_is_a_whole_prefix() {
 fn write_and_flush(replica: &Arc<dyn Replica>) {
     replica.write(&[put(b"a", b"1")], b"m1").unwrap();
     replica.flush().unwrap();
-    replica.write(&[put(b"a", b"2"), put(b"b", b"2")], b"m2").unwrap();
+    replica
+        .write(&[put(b"a", b"2"), put(b"b", b"2")], b"m2")
+        .unwrap();
 }
 
 #[test]
@@ -121,7 +169,9 @@ fn any_sequence_equals_a_plain_map() {
         let replica = store.replica(G, 0).unwrap();
         let mut model: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
         let key = |rng: &mut StdRng| -> Vec<u8> {
-            (0..rng.random_range(0..4)).map(|_| [0, 1, 0xfe, 0xff][rng.random_range(0..4)]).collect()
+            (0..rng.random_range(0..4))
+                .map(|_| [0, 1, 0xfe, 0xff][rng.random_range(0..4)])
+                .collect()
         };
         for step in 0..400u32 {
             let mut changes = Vec::new();
@@ -147,7 +197,11 @@ fn any_sequence_equals_a_plain_map() {
                 .take(limit)
                 .map(|(k, v)| (k.clone(), v.clone()))
                 .collect();
-            assert_eq!(replica.scan(&prefix, &from, limit).unwrap(), want, "prefix {prefix:?} from {from:?}");
+            assert_eq!(
+                replica.scan(&prefix, &from, limit).unwrap(),
+                want,
+                "prefix {prefix:?} from {from:?}"
+            );
         }
     });
 }
