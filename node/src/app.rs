@@ -85,7 +85,8 @@ impl App {
     ) -> anyhow::Result<Self> {
         let (stop_clients, stop_operations) = (CancellationToken::new(), CancellationToken::new());
         let addresses = ports.describe()?;
-        let client_port = tasks::client_port(ports.clients, Arc::clone(&rooms), stop_clients.clone());
+        let client_port =
+            tasks::client_port(ports.clients, Arc::clone(&rooms), stop_clients.clone());
         let operations_port = tasks::operations_port(
             ports.operations,
             rooms.readiness.clone(),
@@ -119,7 +120,9 @@ impl App {
 impl Ports {
     async fn bind(config: &NodeConfig) -> anyhow::Result<Self> {
         let bind = async |key: &str, address: &str| {
-            TcpListener::bind(address).await.with_context(|| format!("{key} = {address} cannot be used"))
+            TcpListener::bind(address)
+                .await
+                .with_context(|| format!("{key} = {address} cannot be used"))
         };
         Ok(Self {
             clients: bind("node.client_address", &config.client_address).await?,
@@ -144,7 +147,10 @@ fn install_telemetry(config: &Config) -> anyhow::Result<aiex_telemetry::Guard> {
     aiex_telemetry::install(&config.telemetry, &process).context("install telemetry")
 }
 
-async fn start_coordinator(config: &NodeConfig, layout: &DataDir) -> anyhow::Result<(Handle, Coordinator)> {
+async fn start_coordinator(
+    config: &NodeConfig,
+    layout: &DataDir,
+) -> anyhow::Result<(Handle, Coordinator)> {
     let mut settings = aiex_coordinator::Config::new(&layout.cluster);
     settings.planned_nodes = u32::from(config.planned_nodes);
     Ok(Coordinator::start(settings, Arc::new(SessionMachine)).await?)
@@ -152,7 +158,8 @@ async fn start_coordinator(config: &NodeConfig, layout: &DataDir) -> anyhow::Res
 
 async fn load_security(file: &Path) -> anyhow::Result<MasterKey> {
     let file = file.to_owned();
-    let loaded = tokio::task::spawn_blocking(move || aiex_security::load_or_create_key_file(&file)).await?;
+    let loaded =
+        tokio::task::spawn_blocking(move || aiex_security::load_or_create_key_file(&file)).await?;
     loaded.context("load the master key")
 }
 
@@ -165,7 +172,10 @@ async fn open_context(layout: &DataDir) -> anyhow::Result<Arc<WorkspaceStore>> {
     Ok(Arc::new(store.context("open the workspaces")?))
 }
 
-fn build_gateway(config: aiex_llm::Config, workspaces: &Arc<WorkspaceStore>) -> anyhow::Result<Arc<Gateway>> {
+fn build_gateway(
+    config: aiex_llm::Config,
+    workspaces: &Arc<WorkspaceStore>,
+) -> anyhow::Result<Arc<Gateway>> {
     let engine = Arc::new(AnalysisEngine::new(Arc::clone(workspaces)));
     let gateway = Gateway::new(config, engine, &secrets::resolve);
     gateway.map(Arc::new).context("configure the models")
@@ -192,7 +202,9 @@ async fn make_first_token(tokens: &TokenDirectory, args: &Args) -> anyhow::Resul
         let _ = std::fs::remove_file(&file);
         aiex_security::write_secret_file(&file, format!("{text}\n").as_bytes())
     };
-    tokio::task::spawn_blocking(write).await?.context("write the first token")
+    tokio::task::spawn_blocking(write)
+        .await?
+        .context("write the first token")
 }
 
 #[allow(clippy::print_stdout, reason = "asked for by --print-addresses")]
@@ -202,10 +214,16 @@ fn print_addresses(addresses: &serde_json::Value) {
 
 /// What a person can do about a failed start, by what failed.
 pub(crate) fn hint_for(error: &anyhow::Error) -> &'static str {
-    let io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    let io = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<std::io::Error>());
     match io.map(std::io::Error::kind) {
-        Some(std::io::ErrorKind::AddrInUse) => "another process listens there; choose another address, or port 0 for any free port",
-        Some(std::io::ErrorKind::PermissionDenied) => "check the owner and the mode of the data directory, and ports below 1024",
+        Some(std::io::ErrorKind::AddrInUse) => {
+            "another process listens there; choose another address, or port 0 for any free port"
+        }
+        Some(std::io::ErrorKind::PermissionDenied) => {
+            "check the owner and the mode of the data directory, and ports below 1024"
+        }
         _ => "see the lines above and docs/configuration.md",
     }
 }

@@ -75,13 +75,18 @@ impl Config {
         ] {
             address.parse::<SocketAddr>().map_err(|_| ConfigError {
                 message: format!("{key} = {address:?} is not an address"),
-                hint: "write it as 127.0.0.1:7400 or [::1]:7400; port 0 means any free port".to_owned(),
+                hint: "write it as 127.0.0.1:7400 or [::1]:7400; port 0 means any free port"
+                    .to_owned(),
             })?;
         }
         if !(1..=50).contains(&self.node.planned_nodes) {
             return Err(ConfigError {
-                message: format!("node.planned_nodes = {} is not 1 to 50", self.node.planned_nodes),
-                hint: "it is the size the cluster is planned for, fixed when the cluster is made".to_owned(),
+                message: format!(
+                    "node.planned_nodes = {} is not 1 to 50",
+                    self.node.planned_nodes
+                ),
+                hint: "it is the size the cluster is planned for, fixed when the cluster is made"
+                    .to_owned(),
             });
         }
         self.llm.check().map_err(|error| ConfigError {
@@ -112,10 +117,15 @@ impl Config {
 }
 
 fn check_readable(file: &Path) -> Result<(), ConfigError> {
-    std::fs::read(file).map(|_| ()).map_err(|error| ConfigError {
-        message: format!("configuration file {} cannot be read: {error}", file.display()),
-        hint: "check the path given by --config and its permissions".to_owned(),
-    })
+    std::fs::read(file)
+        .map(|_| ())
+        .map_err(|error| ConfigError {
+            message: format!(
+                "configuration file {} cannot be read: {error}",
+                file.display()
+            ),
+            hint: "check the path given by --config and its permissions".to_owned(),
+        })
 }
 
 fn with_flags(mut figment: Figment, args: &Args) -> Figment {
@@ -133,23 +143,48 @@ fn with_flags(mut figment: Figment, args: &Args) -> Figment {
 
 /// One sentence with the key, from the first of figment's complaints.
 fn unusable(error: &figment::Error) -> ConfigError {
-    let first = error.clone().into_iter().next().unwrap_or_else(|| error.clone());
+    let first = error
+        .clone()
+        .into_iter()
+        .next()
+        .unwrap_or_else(|| error.clone());
     let key = first.path.join(".");
     let place = first
         .metadata
         .as_ref()
         .map(|metadata| {
-            let source = metadata.source.as_ref().map(ToString::to_string).unwrap_or_default();
-            if source.is_empty() { format!(" (from {})", metadata.name) } else { format!(" (in {source})") }
+            let source = metadata
+                .source
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            if source.is_empty() {
+                format!(" (from {})", metadata.name)
+            } else {
+                format!(" (in {source})")
+            }
         })
         .unwrap_or_default();
     let (message, hint) = match &first.kind {
         figment::error::Kind::UnknownField(field, known) => {
-            let key = if key.is_empty() || key.ends_with(field.as_str()) { field.clone() } else { format!("{key}.{field}") };
-            (format!("unknown key {key}{place}"), format!("known keys here: {}", known.join(", ")))
+            let key = if key.is_empty() || key.ends_with(field.as_str()) {
+                field.clone()
+            } else {
+                format!("{key}.{field}")
+            };
+            (
+                format!("unknown key {key}{place}"),
+                format!("known keys here: {}", known.join(", ")),
+            )
         }
-        kind if key.is_empty() => (format!("{kind}{place}"), "see docs/configuration.md".to_owned()),
-        kind => (format!("{key}: {kind}{place}"), "see docs/configuration.md".to_owned()),
+        kind if key.is_empty() => (
+            format!("{kind}{place}"),
+            "see docs/configuration.md".to_owned(),
+        ),
+        kind => (
+            format!("{key}: {kind}{place}"),
+            "see docs/configuration.md".to_owned(),
+        ),
     };
     ConfigError { message, hint }
 }

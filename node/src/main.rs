@@ -66,7 +66,10 @@ fn dump(config: &Config) -> ExitCode {
     }
 }
 
-#[allow(clippy::print_stdout, reason = "what a person asked this command to print")]
+#[allow(
+    clippy::print_stdout,
+    reason = "what a person asked this command to print"
+)]
 fn say(text: &str) {
     println!("{text}");
 }

@@ -3,7 +3,10 @@
 use aiex_llm::{SecretRef, SecretString};
 
 /// Resolves `env:NAME` and `file:PATH`, or says why not in words safe to show.
-#[allow(clippy::disallowed_methods, reason = "the rim's one place to read a secret from the environment")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the rim's one place to read a secret from the environment"
+)]
 pub(crate) fn resolve(reference: &SecretRef) -> Result<SecretString, String> {
     match reference {
         SecretRef::Env(name) => std::env::var(name)

@@ -24,5 +24,7 @@ pub(crate) fn operations_port(
     metrics: aiex_telemetry::MetricsText,
     stopping: CancellationToken,
 ) -> JoinHandle<Result<(), aiex_api::Error>> {
-    tokio::spawn(aiex_api::serve_operations(listener, readiness, metrics, stopping))
+    tokio::spawn(aiex_api::serve_operations(
+        listener, readiness, metrics, stopping,
+    ))
 }

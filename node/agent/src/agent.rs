@@ -10,9 +10,7 @@ use crate::tasks::{self, AttachmentNumbers};
 use aiex_context::WorkspaceStore;
 use aiex_llm::{Gateway, OFFLINE, Templates};
 use aiex_security::{Permit, SessionArchive, SessionCreate, SessionWrite};
-use aiex_session::{
-    Actor, Append, Command, EventStore, ExpectedSeq, Seq, SessionId, State, Task,
-};
+use aiex_session::{Actor, Append, Command, EventStore, ExpectedSeq, Seq, SessionId, State, Task};
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -127,13 +125,14 @@ impl Agent {
             owner,
             forked_from: None,
         };
-        let events = aiex_session::decide(&State::default(), command, &actor).map_err(|refused| {
-            Error::Rejected {
-                code: refused.code.to_owned(),
-                message: refused.message,
-                hint: refused.hint,
-            }
-        })?;
+        let events =
+            aiex_session::decide(&State::default(), command, &actor).map_err(|refused| {
+                Error::Rejected {
+                    code: refused.code.to_owned(),
+                    message: refused.message,
+                    hint: refused.hint,
+                }
+            })?;
         let append = Append {
             session,
             expected: ExpectedSeq::Exact(0),
@@ -184,7 +183,11 @@ impl Agent {
     ///
     /// # Errors
     /// The aggregate's refusal (a running turn), the store's.
-    pub async fn archive(&self, permit: &Permit<SessionArchive>, session: SessionId) -> Result<(), Error> {
+    pub async fn archive(
+        &self,
+        permit: &Permit<SessionArchive>,
+        session: SessionId,
+    ) -> Result<(), Error> {
         let user = permit.principal().user.clone();
         let message = |reply| Message::Archive {
             user: user.clone(),
@@ -220,11 +223,17 @@ impl Agent {
                 return Ok((actor, answer?));
             }
         }
-        Err(Error::Unavailable("the session ends as fast as it starts".to_owned()))
+        Err(Error::Unavailable(
+            "the session ends as fast as it starts".to_owned(),
+        ))
     }
 
     fn actor(&self, session: SessionId) -> Result<mpsc::Sender<Message>, Error> {
-        let mut at_work = self.inner.at_work.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut at_work = self
+            .inner
+            .at_work
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(actor) = at_work.get(&session)
             && !actor.is_closed()
         {
@@ -252,8 +261,15 @@ impl Agent {
 
     /// Forgets an actor that ended, unless another has taken its place.
     pub(crate) fn forget(&self, session: SessionId, ended: &mpsc::Sender<Message>) {
-        let mut at_work = self.inner.at_work.lock().unwrap_or_else(PoisonError::into_inner);
-        if at_work.get(&session).is_some_and(|actor| actor.same_channel(ended)) {
+        let mut at_work = self
+            .inner
+            .at_work
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if at_work
+            .get(&session)
+            .is_some_and(|actor| actor.same_channel(ended))
+        {
             at_work.remove(&session);
         }
     }

@@ -51,7 +51,10 @@ impl AttachmentSender {
             user: self.user.clone(),
             incoming,
         };
-        self.actor.send(message).await.map_err(|_| Error::ShuttingDown)
+        self.actor
+            .send(message)
+            .await
+            .map_err(|_| Error::ShuttingDown)
     }
 }
 
@@ -119,6 +122,8 @@ impl Attachment {
 impl Drop for Attachment {
     fn drop(&mut self) {
         // a full mailbox is not worth waiting for here: the actor notices the closed channel on its next frame
-        let _ = self.actor.try_send(Message::Detach { attachment: self.id });
+        let _ = self.actor.try_send(Message::Detach {
+            attachment: self.id,
+        });
     }
 }

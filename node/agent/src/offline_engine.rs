@@ -90,7 +90,9 @@ fn next(task: &Task, index: &ProjectIndex, results: &ToolResults) -> Result<Next
     match task {
         Task::Ask { text } => Ok(answer::next(index, text)),
         Task::Explain { target } => explain::next(index, target),
-        Task::CreateTests { target, dry_run } => create_tests::next(index, target, *dry_run, results),
+        Task::CreateTests { target, dry_run } => {
+            create_tests::next(index, target, *dry_run, results)
+        }
         Task::CreateModule {
             name,
             kind,
@@ -118,7 +120,12 @@ fn next(task: &Task, index: &ProjectIndex, results: &ToolResults) -> Result<Next
 }
 
 /// After a change: done, or put back because the verification failed. `put_back` are the files of an `edit_files` call.
-fn settle(change: &ToolResult, undone: Option<&ToolResult>, put_back: Vec<Value>, done: String) -> Next {
+fn settle(
+    change: &ToolResult,
+    undone: Option<&ToolResult>,
+    put_back: Vec<Value>,
+    done: String,
+) -> Next {
     let Some(rung) = change.failed_rung() else {
         return Next::Answer(done);
     };

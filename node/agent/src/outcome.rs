@@ -15,7 +15,10 @@ pub(crate) fn to_session_outcome(json: &str) -> Result<ToolCallOutcome, Error> {
     if json.len() > OUTCOME_BYTES_MAX {
         return Err(Error::Rejected {
             code: "limit_reached".to_owned(),
-            message: format!("the outcome has {} bytes, over the limit of {OUTCOME_BYTES_MAX}", json.len()),
+            message: format!(
+                "the outcome has {} bytes, over the limit of {OUTCOME_BYTES_MAX}",
+                json.len()
+            ),
             hint: "change fewer or smaller files in one call".to_owned(),
         });
     }

@@ -116,7 +116,11 @@ pub(crate) fn tool_specs(task: &Task) -> Vec<ToolSpec> {
 
 /// The engine reads the task and the turn's own transcript; it has no window to fit.
 fn for_offline(dependencies: &Dependencies, call: Call) -> Prepared {
-    let messages = call.messages.get(call.turn_begins..).unwrap_or_default().to_vec();
+    let messages = call
+        .messages
+        .get(call.turn_begins..)
+        .unwrap_or_default()
+        .to_vec();
     let request = ModelRequest {
         model: call.model,
         system: String::new(),
@@ -136,7 +140,10 @@ fn for_offline(dependencies: &Dependencies, call: Call) -> Prepared {
 }
 
 /// `None` for a session without a project: a model can still be asked.
-fn workspace(dependencies: &Dependencies, workspace_id: &str) -> Result<Option<Arc<ProjectIndex>>, ModelFailure> {
+fn workspace(
+    dependencies: &Dependencies,
+    workspace_id: &str,
+) -> Result<Option<Arc<ProjectIndex>>, ModelFailure> {
     if workspace_id.is_empty() {
         return Ok(None);
     }
@@ -149,9 +156,18 @@ fn system_prompt(templates: &Templates, call: &Call) -> Result<String, ModelFail
         return Ok(String::new());
     };
     let (target, description) = match &call.task {
-        Task::Explain { target } | Task::CreateTests { target, .. } => (target.clone(), String::new()),
-        Task::RenameFunction { target, new_name, .. } => (target.clone(), format!("rename to {new_name}")),
-        Task::CreateModule { name, kind, description, .. } => (name.clone(), format!("{kind}: {description}")),
+        Task::Explain { target } | Task::CreateTests { target, .. } => {
+            (target.clone(), String::new())
+        }
+        Task::RenameFunction {
+            target, new_name, ..
+        } => (target.clone(), format!("rename to {new_name}")),
+        Task::CreateModule {
+            name,
+            kind,
+            description,
+            ..
+        } => (name.clone(), format!("{kind}: {description}")),
         Task::Ask { .. } | Task::Undo { .. } => (String::new(), String::new()),
     };
     let context = PromptContext {
@@ -161,22 +177,26 @@ fn system_prompt(templates: &Templates, call: &Call) -> Result<String, ModelFail
         may_edit: !matches!(call.task, Task::Explain { .. }),
         ..PromptContext::default()
     };
-    templates.render(name, &context).map_err(|error| ModelFailure {
-        code: "internal".to_owned(),
-        message: error.message,
-        hint: error.hint,
-        retryable: false,
-    })
+    templates
+        .render(name, &context)
+        .map_err(|error| ModelFailure {
+            code: "internal".to_owned(),
+            message: error.message,
+            hint: error.hint,
+            retryable: false,
+        })
 }
 
 /// What the project is searched for.
 fn question(task: &Task) -> String {
     match task {
         Task::Ask { text } => text.clone(),
-        Task::Explain { target } | Task::CreateTests { target, .. } | Task::RenameFunction { target, .. } => {
-            target.clone()
-        }
-        Task::CreateModule { name, description, .. } => format!("{name} {description}"),
+        Task::Explain { target }
+        | Task::CreateTests { target, .. }
+        | Task::RenameFunction { target, .. } => target.clone(),
+        Task::CreateModule {
+            name, description, ..
+        } => format!("{name} {description}"),
         Task::Undo { .. } => String::new(),
     }
 }
@@ -195,7 +215,9 @@ fn digest(request: &ModelRequest) -> String {
     }
     for message in &request.messages {
         // a message always encodes; an empty digest part would only hide a difference
-        hasher.update(&serde_json::to_vec(message).unwrap_or_default()).update(&[0]);
+        hasher
+            .update(&serde_json::to_vec(message).unwrap_or_default())
+            .update(&[0]);
     }
     hasher.finalize().to_hex().to_string()
 }
@@ -204,8 +226,13 @@ fn context_failure(error: aiex_context::Error) -> ModelFailure {
     use aiex_context::Error as E;
     let code = match &error {
         E::UnknownWorkspace { .. } => "not_found",
-        E::BudgetTooSmall { .. } | E::ContentTooLarge { .. } | E::TooManyFiles { .. } | E::Full { .. } => "limit_reached",
-        E::ContentMissing { .. } | E::HashMismatch | E::PathRefused { .. } | E::NoPrompt { .. } => "invalid_argument",
+        E::BudgetTooSmall { .. }
+        | E::ContentTooLarge { .. }
+        | E::TooManyFiles { .. }
+        | E::Full { .. } => "limit_reached",
+        E::ContentMissing { .. } | E::HashMismatch | E::PathRefused { .. } | E::NoPrompt { .. } => {
+            "invalid_argument"
+        }
         E::Tokenizer | E::File { .. } | E::Indexing { .. } => "internal",
     };
     ModelFailure {

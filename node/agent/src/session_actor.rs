@@ -203,7 +203,9 @@ impl SessionActor {
     ) -> Result<(), Error> {
         let outcome = match incoming {
             Incoming::Prompt(prompt) => self.start_turn(attachment, prompt, &user).await,
-            Incoming::ToolResult { call_id, outcome } => self.tool_answered(&call_id, &outcome).await,
+            Incoming::ToolResult { call_id, outcome } => {
+                self.tool_answered(&call_id, &outcome).await
+            }
             Incoming::ApprovalAnswer {
                 call_id,
                 granted,
@@ -254,7 +256,9 @@ impl SessionActor {
             model,
             workspace_id,
         };
-        self.command(command, &Actor::User(user.to_owned())).await.map(|_| ())
+        self.command(command, &Actor::User(user.to_owned()))
+            .await
+            .map(|_| ())
     }
 
     async fn cancel_turn(&mut self, reason: String, user: &str) -> Result<(), Error> {
@@ -341,7 +345,9 @@ impl SessionActor {
 
     /// Sends to one client; a client that does not read is let go.
     fn send(&mut self, attachment: AttachmentId, frame: Outgoing) {
-        let Some(client) = self.clients.get(&attachment) else { return };
+        let Some(client) = self.clients.get(&attachment) else {
+            return;
+        };
         if client.frames.try_send(frame).is_err() {
             self.forget_client(attachment);
         }

@@ -43,10 +43,15 @@ impl Agent {
     ///
     /// # Errors
     /// The store's.
-    pub async fn list(&self, permit: &Permit<SessionList>) -> Result<Vec<(SessionId, SessionSummary)>, Error> {
+    pub async fn list(
+        &self,
+        permit: &Permit<SessionList>,
+    ) -> Result<Vec<(SessionId, SessionSummary)>, Error> {
         let mut sessions = self.dependencies().store.summaries().await?;
         sessions.retain(|(_, summary)| permit.covers(&summary.owner).is_ok());
-        sessions.sort_by_key(|(session, summary)| (std::cmp::Reverse(summary.updated_unix_ms), *session));
+        sessions.sort_by_key(|(session, summary)| {
+            (std::cmp::Reverse(summary.updated_unix_ms), *session)
+        });
         sessions.truncate(LIST_SESSIONS_MAX);
         Ok(sessions)
     }
@@ -94,15 +99,21 @@ impl Agent {
         permit.covers(&parent.owner).map_err(denied)?;
         let at = if at == 0 { parent.head_seq } else { at };
         let recorder = self.recorder(&permit.principal().user);
-        let copy = aiex_session::fork(session, &events, at, title, &recorder).map_err(wrong_point)?;
-        self.write_copy(target, &copy, &format!("fork-{target}")).await
+        let copy =
+            aiex_session::fork(session, &events, at, title, &recorder).map_err(wrong_point)?;
+        self.write_copy(target, &copy, &format!("fork-{target}"))
+            .await
     }
 
     /// The session as one document.
     ///
     /// # Errors
     /// As [`Agent::view`].
-    pub async fn export(&self, permit: &Permit<SessionExport>, session: SessionId) -> Result<Vec<u8>, Error> {
+    pub async fn export(
+        &self,
+        permit: &Permit<SessionExport>,
+        session: SessionId,
+    ) -> Result<Vec<u8>, Error> {
         let events = read_all(self.dependencies(), session).await?;
         let summary: SessionSummary = project(&events);
         permit.covers(&summary.owner).map_err(denied)?;
@@ -119,21 +130,26 @@ impl Agent {
         document: &[u8],
         target: SessionId,
     ) -> Result<SessionSummary, Error> {
-        let document: SessionDocument = aiex_session::import(document).map_err(|error| Error::Rejected {
-            code: "invalid_argument".to_owned(),
-            message: format!("the file is not a session: {error}"),
-            hint: error.hint,
-        })?;
+        let document: SessionDocument =
+            aiex_session::import(document).map_err(|error| Error::Rejected {
+                code: "invalid_argument".to_owned(),
+                message: format!("the file is not a session: {error}"),
+                hint: error.hint,
+            })?;
         let user = permit.principal().user.clone();
         let origin = document.session;
         let events = document.settled(&self.recorder(&user));
         let summary: SessionSummary = project(&events);
         if summary.owner == user {
-            return self.write_copy(target, &events, &format!("import-{target}")).await;
+            return self
+                .write_copy(target, &events, &format!("import-{target}"))
+                .await;
         }
         let recorder = self.recorder(&user);
-        let copy = aiex_session::fork(origin, &events, summary.head_seq, None, &recorder).map_err(wrong_point)?;
-        self.write_copy(target, &copy, &format!("import-{target}")).await
+        let copy = aiex_session::fork(origin, &events, summary.head_seq, None, &recorder)
+            .map_err(wrong_point)?;
+        self.write_copy(target, &copy, &format!("import-{target}"))
+            .await
     }
 
     /// Who owns a session.
@@ -157,38 +173,53 @@ impl Agent {
     ///
     /// # Errors
     /// A refusal for somebody else's session, or the store's.
-    pub async fn summary(&self, permit: &Permit<SessionCreate>, session: SessionId) -> Result<SessionSummary, Error> {
+    pub async fn summary(
+        &self,
+        permit: &Permit<SessionCreate>,
+        session: SessionId,
+    ) -> Result<SessionSummary, Error> {
         let events = read_all(self.dependencies(), session).await?;
         let summary: SessionSummary = project(&events);
         permit.covers(&summary.owner).map_err(denied)?;
         Ok(summary)
     }
 
-    /// What the next model call of the session would contain, item by item.
+    /// What the next model call of the session would contain, item by item; `None` for a session not begun.
     ///
     /// # Errors
     /// As [`Agent::view`], and when the prompt cannot be assembled.
     pub async fn show_context(
         &self,
         permit: &Permit<SessionRead>,
-        session: SessionId,
+        session: Option<SessionId>,
         wanted: ContextQuestion,
     ) -> Result<Assembled, Error> {
-        let events = read_all(self.dependencies(), session).await?;
+        let events = match session {
+            None => Vec::new(),
+            Some(session) => read_all(self.dependencies(), session).await?,
+        };
         let summary: SessionSummary = project(&events);
-        permit.covers(&summary.owner).map_err(denied)?;
+        if session.is_some() {
+            permit.covers(&summary.owner).map_err(denied)?;
+        }
         let call = context_call(&State::replay(&events), wanted);
         let dependencies = Arc::clone(self.dependencies());
         let work = move || assembled(&dependencies, &call, &tool_specs(&call.task));
         let done = tokio::task::spawn_blocking(work).await;
-        done.map_err(|error| Error::Unavailable(error.to_string()))?.map_err(|failure| Error::Rejected {
-            code: failure.code,
-            message: failure.message,
-            hint: failure.hint,
-        })
+        done.map_err(|error| Error::Unavailable(error.to_string()))?
+            .map_err(|failure| Error::Rejected {
+                code: failure.code,
+                message: failure.message,
+                hint: failure.hint,
+            })
     }
 
-    async fn write_copy(&self, target: SessionId, events: &[Recorded], request_id: &str) -> Result<SessionSummary, Error> {
+    async fn write_copy(
+        &self,
+        target: SessionId,
+        events: &[Recorded],
+        request_id: &str,
+    ) -> Result<SessionSummary, Error> {
         for append in appends_of(target, events, request_id)? {
             self.dependencies().store.append(append).await?;
         }
@@ -208,7 +239,10 @@ impl Agent {
 ///
 /// # Errors
 /// [`Error::SessionNotFound`] for one without events, or the store's.
-pub(crate) async fn read_all(dependencies: &Dependencies, session: SessionId) -> Result<Vec<Recorded>, Error> {
+pub(crate) async fn read_all(
+    dependencies: &Dependencies,
+    session: SessionId,
+) -> Result<Vec<Recorded>, Error> {
     let store: &dyn EventStore = dependencies.store.as_ref();
     let mut events: Vec<Recorded> = Vec::new();
     loop {
@@ -232,9 +266,15 @@ pub(crate) async fn read_all(dependencies: &Dependencies, session: SessionId) ->
 fn context_call(state: &State, wanted: ContextQuestion) -> Call {
     let mut messages = state.messages.clone();
     let is_prompt = |message: &Message| {
-        message.role == Role::User && message.content.iter().any(|block| matches!(block, ContentBlock::Text { .. }))
+        message.role == Role::User
+            && message
+                .content
+                .iter()
+                .any(|block| matches!(block, ContentBlock::Text { .. }))
     };
-    let mut task = Task::Ask { text: wanted.prompt.clone() };
+    let mut task = Task::Ask {
+        text: wanted.prompt.clone(),
+    };
     let last_prompt = messages.iter().rposition(is_prompt);
     let turn_begins = match last_prompt {
         Some(index) if wanted.prompt.is_empty() => {
@@ -246,7 +286,10 @@ fn context_call(state: &State, wanted: ContextQuestion) -> Call {
         }
         _ => {
             let text = wanted.prompt;
-            messages.push(Message { role: Role::User, content: vec![ContentBlock::Text { text }] });
+            messages.push(Message {
+                role: Role::User,
+                content: vec![ContentBlock::Text { text }],
+            });
             messages.len() - 1
         }
     };

@@ -71,7 +71,9 @@ pub(crate) fn model_call(
                 outcome = work => outcome,
             };
             if let Err(failure) = outcome {
-                let _ = mailbox.send(Message::ModelFailed { call_id, failure }).await;
+                let _ = mailbox
+                    .send(Message::ModelFailed { call_id, failure })
+                    .await;
             }
         }
         .instrument(span),
@@ -107,7 +109,9 @@ async fn read_answer(
 fn model_failure(error: aiex_llm::Error) -> ModelFailure {
     let code = match &error.kind {
         ErrorKind::UnknownModel => "not_found",
-        ErrorKind::Offline | ErrorKind::ContextTooLong | ErrorKind::Unsupported => "invalid_argument",
+        ErrorKind::Offline | ErrorKind::ContextTooLong | ErrorKind::Unsupported => {
+            "invalid_argument"
+        }
         ErrorKind::Quota => "budget_reached",
         ErrorKind::Limit { .. } => "limit_reached",
         ErrorKind::Config { .. } | ErrorKind::Template => "internal",

@@ -15,13 +15,19 @@ use aiex_session::{
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Step {
     /// Record the intent, then call the model.
-    CallModel { call_id: String },
+    CallModel {
+        call_id: String,
+    },
     /// The intent is there and its outcome was lost with a node: call again under the same id.
-    RepeatModelCall { call_id: String },
+    RepeatModelCall {
+        call_id: String,
+    },
     /// Record these intents.
     IntendTools(Vec<ToolCallIntent>),
     /// A person said no: record that the open calls are over, and the turn with them.
-    EndDenied { denied: Vec<String> },
+    EndDenied {
+        denied: Vec<String>,
+    },
     /// Outcomes are outstanding: hand calls to the executor, put questions to a person.
     AwaitTools {
         dispatch: Vec<String>,
@@ -76,12 +82,14 @@ fn step_of_conversation(state: &State, turn: &Turn, session: SessionId, limits: 
         });
     }
     if !unanswered.is_empty() {
-        let intents = unanswered.into_iter().map(|(id, name, arguments)| ToolCallIntent {
-            call_id: id.to_owned(),
-            tool_use_id: None,
-            name: name.to_owned(),
-            arguments: arguments.to_owned(),
-        });
+        let intents = unanswered
+            .into_iter()
+            .map(|(id, name, arguments)| ToolCallIntent {
+                call_id: id.to_owned(),
+                tool_use_id: None,
+                name: name.to_owned(),
+                arguments: arguments.to_owned(),
+            });
         return Step::IntendTools(intents.collect());
     }
     let answered = state
@@ -113,7 +121,10 @@ fn await_tools(open: &[OpenToolCall]) -> Step {
 
 fn limit_reached(turn: &Turn, limits: &Config, now_unix_ms: i64) -> Option<&'static str> {
     let age_ms = now_unix_ms.saturating_sub(turn.started_at_unix_ms);
-    let tokens = turn.usage.input_tokens.saturating_add(turn.usage.output_tokens);
+    let tokens = turn
+        .usage
+        .input_tokens
+        .saturating_add(turn.usage.output_tokens);
     if tokens > limits.turn_tokens_max {
         Some("tokens")
     } else if u64::try_from(age_ms).unwrap_or(0) > limits.turn_ms_max {

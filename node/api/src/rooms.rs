@@ -46,7 +46,8 @@ pub enum Life {
 impl Readiness {
     /// Says where the node is.
     pub fn set(&self, life: Life) {
-        self.state.store(life as u8, std::sync::atomic::Ordering::Release);
+        self.state
+            .store(life as u8, std::sync::atomic::Ordering::Release);
     }
 
     /// Where the node is.
@@ -62,10 +63,12 @@ impl Readiness {
 /// Memory the process holds now, from the kernel's own account; 0 where there is none.
 fn resident_bytes() -> u64 {
     const PAGE_BYTES: u64 = 4096;
-    let pages = std::fs::read_to_string("/proc/self/statm").ok().and_then(|text| {
-        let resident = text.split_whitespace().nth(1)?;
-        resident.parse::<u64>().ok()
-    });
+    let pages = std::fs::read_to_string("/proc/self/statm")
+        .ok()
+        .and_then(|text| {
+            let resident = text.split_whitespace().nth(1)?;
+            resident.parse::<u64>().ok()
+        });
     pages.unwrap_or(0).saturating_mul(PAGE_BYTES)
 }
 
@@ -89,7 +92,10 @@ impl Rooms {
             .filter_map(|group| group.shard.map(|shard| (shard, group)))
             .map(|(number, shard)| v1::ShardStatus {
                 shard: u32::from(number.0),
-                leader_node: shard.leader.map(|node| node.to_string()).unwrap_or_default(),
+                leader_node: shard
+                    .leader
+                    .map(|node| node.to_string())
+                    .unwrap_or_default(),
                 replicas: shard.replicas.iter().map(ToString::to_string).collect(),
                 last_log_index: shard.last_log_index,
                 applied_index: shard.applied_index,
@@ -101,7 +107,10 @@ impl Rooms {
     pub(crate) fn node_status(&self) -> v1::NodeStatus {
         let node = self.node_id();
         let shards = self.shard_statuses();
-        let led = shards.iter().filter(|shard| shard.leader_node == node).count();
+        let led = shards
+            .iter()
+            .filter(|shard| shard.leader_node == node)
+            .count();
         v1::NodeStatus {
             node_id: node,
             cluster_id: self.coordinator.cluster_id().to_string(),

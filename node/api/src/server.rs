@@ -61,13 +61,21 @@ pub async fn serve_operations(
 
 async fn client_router(rooms: Arc<Rooms>) -> Result<Router, crate::Error> {
     let (health, health_service) = tonic_health::server::health_reporter();
-    let sessions = SessionsServer::new(SessionService { rooms: Arc::clone(&rooms) })
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(MESSAGE_BYTES_MAX);
-    let workspaces = WorkspacesServer::new(WorkspaceService { rooms: Arc::clone(&rooms) })
-        .max_decoding_message_size(MESSAGE_BYTES_MAX);
-    let cluster = ClusterServer::new(ClusterService { rooms: Arc::clone(&rooms) });
-    let admin = AdminServer::new(AdminService { rooms: Arc::clone(&rooms) });
+    let sessions = SessionsServer::new(SessionService {
+        rooms: Arc::clone(&rooms),
+    })
+    .max_decoding_message_size(MESSAGE_BYTES_MAX)
+    .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    let workspaces = WorkspacesServer::new(WorkspaceService {
+        rooms: Arc::clone(&rooms),
+    })
+    .max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let cluster = ClusterServer::new(ClusterService {
+        rooms: Arc::clone(&rooms),
+    });
+    let admin = AdminServer::new(AdminService {
+        rooms: Arc::clone(&rooms),
+    });
     health.set_serving::<SessionsServer<SessionService>>().await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)

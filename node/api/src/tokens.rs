@@ -60,13 +60,15 @@ impl TokenDirectory {
     /// Unacceptable fields, or the register's; the text is for the log.
     pub async fn create_first(&self, request: NewToken) -> Result<String, crate::Error> {
         let made = self.create(request).await;
-        made.map(|(text, _)| text).map_err(|refusal| crate::Error::FirstToken(refusal.message))
+        made.map(|(text, _)| text)
+            .map_err(|refusal| crate::Error::FirstToken(refusal.message))
     }
 
     /// Makes a token and stores its record. Gives the secret text, the only copy.
     pub(crate) async fn create(&self, request: NewToken) -> Result<(String, TokenRecord), Refusal> {
-        let minted = mint(request, self.clock.now_unix_ms())
-            .map_err(|error| Refusal::invalid(error.to_string(), "see: aiex create token --help"))?;
+        let minted = mint(request, self.clock.now_unix_ms()).map_err(|error| {
+            Refusal::invalid(error.to_string(), "see: aiex create token --help")
+        })?;
         self.store(&minted.record, Some(0)).await?;
         Ok((minted.text.expose_secret().to_owned(), minted.record))
     }
@@ -80,7 +82,11 @@ impl TokenDirectory {
     }
 
     pub(crate) async fn list(&self) -> Result<Vec<TokenRecord>, Refusal> {
-        let entries = self.coordinator.registry_list(NAMESPACE).await.map_err(Refusal::from)?;
+        let entries = self
+            .coordinator
+            .registry_list(NAMESPACE)
+            .await
+            .map_err(Refusal::from)?;
         entries.iter().map(|entry| decode(&entry.value)).collect()
     }
 
@@ -110,11 +116,21 @@ impl TokenDirectory {
         Ok(())
     }
 
-    async fn store(&self, record: &TokenRecord, expected_version: Option<u64>) -> Result<(), Refusal> {
+    async fn store(
+        &self,
+        record: &TokenRecord,
+        expected_version: Option<u64>,
+    ) -> Result<(), Refusal> {
         let value = serde_json::to_vec(record).map_err(unencodable)?;
         let request_id = uuid::Uuid::now_v7().to_string();
         self.coordinator
-            .registry_put(NAMESPACE, record.token_id.as_bytes(), expected_version, &value, &request_id)
+            .registry_put(
+                NAMESPACE,
+                record.token_id.as_bytes(),
+                expected_version,
+                &value,
+                &request_id,
+            )
             .await
             .map_err(Refusal::from)?;
         Ok(())
@@ -139,19 +155,27 @@ impl TokenDirectory {
 fn decode(value: &[u8]) -> Result<TokenRecord, Refusal> {
     serde_json::from_slice(value).map_err(|error| {
         tracing::error!(%error, "a token record is damaged");
-        Refusal::new(ErrorCode::Internal, "a token record is damaged", "see the log of the node")
+        Refusal::new(
+            ErrorCode::Internal,
+            "a token record is damaged",
+            "see the log of the node",
+        )
     })
 }
 
 fn unencodable(error: serde_json::Error) -> Refusal {
     tracing::error!(%error, "a token record cannot be encoded");
-    Refusal::new(ErrorCode::Internal, "the token cannot be stored", "see the log of the node")
+    Refusal::new(
+        ErrorCode::Internal,
+        "the token cannot be stored",
+        "see the log of the node",
+    )
 }
 
 fn unbelieved(error: aiex_security::Error) -> Refusal {
     Refusal::new(
         ErrorCode::Unauthenticated,
         error.to_string(),
-        "log in with: aiex login, or set AIEX_TOKEN to a valid token",
+        "set AIEX_TOKEN to a valid token; an administrator makes one with: aiex create token",
     )
 }

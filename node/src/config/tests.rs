@@ -14,7 +14,11 @@ fn load(toml: &str, flags: &[&str]) -> Result<Config, ConfigError> {
 
 #[test]
 fn defaults_hold_and_flags_win() {
-    let config = load("[node]\nclient_address = \"127.0.0.1:1\"\n", &["--client-address", "127.0.0.1:2"]).unwrap();
+    let config = load(
+        "[node]\nclient_address = \"127.0.0.1:1\"\n",
+        &["--client-address", "127.0.0.1:2"],
+    )
+    .unwrap();
     assert_eq!(config.node.client_address, "127.0.0.1:2");
     assert_eq!(config.node.operations_address, "127.0.0.1:7403");
 }
@@ -49,14 +53,20 @@ fn a_provider_without_route_is_explained() {
 
 #[test]
 fn a_missing_file_is_one_clear_message() {
-    let error = Config::load(&Args::parse_from(["aiex-node", "--config", "/nonexistent/a.toml"])).unwrap_err();
+    let error = Config::load(&Args::parse_from([
+        "aiex-node",
+        "--config",
+        "/nonexistent/a.toml",
+    ]))
+    .unwrap_err();
     assert!(error.message.contains("/nonexistent/a.toml"), "{error}");
 }
 
 #[test]
 fn a_literal_key_is_hidden_in_the_dump() {
     let mut config = Config::default();
-    let mut provider = aiex_llm::ProviderConfig::new("p", aiex_llm::Dialect::Openai, "http://127.0.0.1:1/v1");
+    let mut provider =
+        aiex_llm::ProviderConfig::new("p", aiex_llm::Dialect::Openai, "http://127.0.0.1:1/v1");
     provider.key = Some("sk-secret".to_owned());
     config.llm.provider.push(provider);
     let text = config.to_redacted_toml().unwrap();

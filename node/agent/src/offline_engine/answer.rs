@@ -11,7 +11,16 @@ pub(super) fn next(index: &ProjectIndex, question: &str) -> Next {
     let hits: Vec<(Chunk, f32)> = index
         .search(question, HITS_MAX)
         .into_iter()
-        .filter_map(|hit| index.chunk(&hit.chunk_id).map(|(chunk, _)| (chunk.clone(), hit.score)))
+        .filter_map(|hit| {
+            index
+                .chunk(&hit.chunk_id)
+                .map(|(chunk, _)| (chunk.clone(), hit.score))
+        })
         .collect();
-    Next::Answer(offline_answer(index.graph(), &IndexedSources(index), &hits, question))
+    Next::Answer(offline_answer(
+        index.graph(),
+        &IndexedSources(index),
+        &hits,
+        question,
+    ))
 }

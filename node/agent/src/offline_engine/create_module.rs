@@ -14,10 +14,17 @@ pub(super) struct Wanted<'a> {
     pub(super) dry_run: bool,
 }
 
-pub(super) fn next(index: &ProjectIndex, wanted: &Wanted<'_>, results: &ToolResults) -> Result<Next, Refusal> {
+pub(super) fn next(
+    index: &ProjectIndex,
+    wanted: &Wanted<'_>,
+    results: &ToolResults,
+) -> Result<Next, Refusal> {
     let kind = ModuleKind::parse(wanted.kind).ok_or_else(|| {
         let known: Vec<&str> = ModuleKind::ALL.iter().map(|kind| kind.name()).collect();
-        Refusal::new(format!("there is no module kind {:?}", wanted.kind), format!("kinds: {}", known.join(", ")))
+        Refusal::new(
+            format!("there is no module kind {:?}", wanted.kind),
+            format!("kinds: {}", known.join(", ")),
+        )
     })?;
     let neighbours: Vec<Neighbour> = index
         .graph()
@@ -28,8 +35,13 @@ pub(super) fn next(index: &ProjectIndex, wanted: &Wanted<'_>, results: &ToolResu
         })
         .collect();
     // the workspace of the turn is from before the module was written, so this holds after it too
-    let generated = create(kind, wanted.name, wanted.description, &neighbours)
-        .map_err(|error| Refusal::new(error.to_string(), "choose another name; an existing file is never overwritten"))?;
+    let generated =
+        create(kind, wanted.name, wanted.description, &neighbours).map_err(|error| {
+            Refusal::new(
+                error.to_string(),
+                "choose another name; an existing file is never overwritten",
+            )
+        })?;
     if wanted.dry_run {
         return Ok(Next::Answer(preview(&generated)));
     }
@@ -47,7 +59,10 @@ pub(super) fn next(index: &ProjectIndex, wanted: &Wanted<'_>, results: &ToolResu
     };
     if written.is_error {
         return Err(Refusal::new(
-            format!("the module was not written: {}", first_line(&written.output)),
+            format!(
+                "the module was not written: {}",
+                first_line(&written.output)
+            ),
             "choose another name, or remove what is in the way",
         ));
     }
@@ -62,7 +77,12 @@ pub(super) fn next(index: &ProjectIndex, wanted: &Wanted<'_>, results: &ToolResu
         generated.path,
         generated.test_path,
     );
-    Ok(settle(written, results.nth("edit_files", 1), put_back, done))
+    Ok(settle(
+        written,
+        results.nth("edit_files", 1),
+        put_back,
+        done,
+    ))
 }
 
 fn preview(generated: &GeneratedModule) -> String {
@@ -74,5 +94,7 @@ fn preview(generated: &GeneratedModule) -> String {
 
 /// The first line of a tool's answer, for a message.
 pub(super) fn first_line(text: &str) -> &str {
-    text.lines().find(|line| !line.trim().is_empty()).unwrap_or(text)
+    text.lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or(text)
 }

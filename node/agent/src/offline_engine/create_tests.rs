@@ -49,36 +49,61 @@ pub(super) fn next(
     let report = report_of(trial)?;
     let filtered = filter(&proposal, &flat(&report), TRIAL_SEEDS.len() as u32);
     if filtered.kept.is_empty() {
-        return Ok(Next::Answer(nothing_kept(&proposal, Some((&filtered, &report)))));
+        return Ok(Next::Answer(nothing_kept(
+            &proposal,
+            Some((&filtered, &report)),
+        )));
     }
     let content = render(&proposal, &filtered.kept);
     if dry_run {
-        let text = format!("{}\nWould write {}:\n\n```elixir\n{content}```\n", summary(&proposal, &filtered), proposal.path);
+        let text = format!(
+            "{}\nWould write {}:\n\n```elixir\n{content}```\n",
+            summary(&proposal, &filtered),
+            proposal.path
+        );
         return Ok(Next::Answer(text));
     }
     match results.nth("write_file", 0) {
         None => Ok(Next::Call {
-            text: format!("Writing {} tests to {}.\n", filtered.kept.len(), proposal.path),
+            text: format!(
+                "Writing {} tests to {}.\n",
+                filtered.kept.len(),
+                proposal.path
+            ),
             tool: "write_file",
             arguments: json!({ "path": proposal.path, "content": content }),
         }),
         Some(written) if written.is_error => Err(Refusal::new(
-            format!("the tests were not written: {}", first_line(&written.output)),
+            format!(
+                "the tests were not written: {}",
+                first_line(&written.output)
+            ),
             "nothing was changed; mend what the message names and run it again",
         )),
         Some(written) => {
             let put_back = vec![json!({ "path": proposal.path, "delete": true })];
             let done = summary(&proposal, &filtered);
-            Ok(settle(written, results.nth("edit_files", 0), put_back, done))
+            Ok(settle(
+                written,
+                results.nth("edit_files", 0),
+                put_back,
+                done,
+            ))
         }
     }
 }
 
 /// The one module a target means.
 fn module_of(index: &ProjectIndex, target: &str) -> Result<String, Refusal> {
-    let resolved = index.graph().resolve(target).map_err(|unresolved: Unresolved| {
-        Refusal::new(unresolved.to_string(), "name a module (Shop.Cart) or a file (lib/shop/cart.ex)")
-    })?;
+    let resolved = index
+        .graph()
+        .resolve(target)
+        .map_err(|unresolved: Unresolved| {
+            Refusal::new(
+                unresolved.to_string(),
+                "name a module (Shop.Cart) or a file (lib/shop/cart.ex)",
+            )
+        })?;
     match resolved {
         Target::Module { name } => Ok(name),
         Target::Function { module, .. } => Ok(module),
@@ -86,12 +111,22 @@ fn module_of(index: &ProjectIndex, target: &str) -> Result<String, Refusal> {
             let modules: Vec<&str> = index
                 .graph()
                 .file(&path)
-                .map(|file| file.modules.iter().map(|module| module.name.as_str()).collect())
+                .map(|file| {
+                    file.modules
+                        .iter()
+                        .map(|module| module.name.as_str())
+                        .collect()
+                })
                 .unwrap_or_default();
             match modules.as_slice() {
-                [] => Err(Refusal::new(format!("{path} defines no module"), "name a file with a module")),
+                [] => Err(Refusal::new(
+                    format!("{path} defines no module"),
+                    "name a file with a module",
+                )),
                 [only] => Ok((*only).to_owned()),
-                [first, ..] if modules.iter().all(|module| module.starts_with(first)) => Ok((*first).to_owned()),
+                [first, ..] if modules.iter().all(|module| module.starts_with(first)) => {
+                    Ok((*first).to_owned())
+                }
                 _ => Err(Refusal::new(
                     format!("{path} defines several modules"),
                     format!("name one of: {}", modules.join(", ")),
@@ -116,7 +151,11 @@ fn probe(proposal: &TestProposal) -> Next {
 fn try_all(proposal: &TestProposal) -> Next {
     let all: Vec<String> = proposal.tests.iter().map(|test| test.id.clone()).collect();
     Next::Call {
-        text: format!("Running {} proposed tests with {} seeds.\n", all.len(), TRIAL_SEEDS.len()),
+        text: format!(
+            "Running {} proposed tests with {} seeds.\n",
+            all.len(),
+            TRIAL_SEEDS.len()
+        ),
         tool: "run_tests",
         arguments: json!({ "path": proposal.path, "content": render(proposal, &all), "seeds": TRIAL_SEEDS }),
     }
@@ -132,7 +171,10 @@ fn report_of(result: &ToolResult) -> Result<TestReport, Refusal> {
     })?;
     if !report.compiled && report.tests.is_empty() {
         return Err(Refusal::new(
-            format!("the project or the proposed tests do not compile: {}", first_line(&report.diagnostics)),
+            format!(
+                "the project or the proposed tests do not compile: {}",
+                first_line(&report.diagnostics)
+            ),
             "run `mix test` to see whether the project compiles by itself",
         ));
     }
@@ -172,9 +214,15 @@ fn summary(proposal: &TestProposal, filtered: &Filtered) -> String {
         (Origin::Relation, "from relations between functions"),
         (Origin::Spec, "from typespecs"),
         (Origin::Literal, "from calls with literal arguments"),
-        (Origin::Characterisation, "that record what the code does today"),
+        (
+            Origin::Characterisation,
+            "that record what the code does today",
+        ),
     ] {
-        let kept = proposal.tests.iter().filter(|test| test.origin == origin && filtered.kept.contains(&test.id));
+        let kept = proposal
+            .tests
+            .iter()
+            .filter(|test| test.origin == origin && filtered.kept.contains(&test.id));
         let count = kept.count();
         if count > 0 {
             let _ = writeln!(text, "- {count} {words}");
@@ -204,7 +252,10 @@ fn push_dropped(text: &mut String, proposal: &TestProposal, filtered: &Filtered)
 }
 
 fn nothing_kept(proposal: &TestProposal, tried: Option<(&Filtered, &TestReport)>) -> String {
-    let mut text = format!("No test for `{}` is worth keeping; nothing was written.\n", proposal.module);
+    let mut text = format!(
+        "No test for `{}` is worth keeping; nothing was written.\n",
+        proposal.module
+    );
     match tried {
         Some((filtered, report)) => {
             if !report.diagnostics.is_empty() {
@@ -212,7 +263,14 @@ fn nothing_kept(proposal: &TestProposal, tried: Option<(&Filtered, &TestReport)>
             }
             push_dropped(&mut text, proposal, filtered);
         }
-        None => push_dropped(&mut text, proposal, &Filtered { kept: Vec::new(), dropped: Vec::new() }),
+        None => push_dropped(
+            &mut text,
+            proposal,
+            &Filtered {
+                kept: Vec::new(),
+                dropped: Vec::new(),
+            },
+        ),
     }
     text
 }

@@ -6,6 +6,7 @@ use super::{IndexedSources, Next, Refusal, settle};
 use aiex_analysis::SourceText;
 use aiex_analysis::refactor::{FileEdit, RenamePlan, apply, rename_function};
 use aiex_context::ProjectIndex;
+use aiex_session::line_diff;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -20,11 +21,22 @@ pub(super) fn next(
     let plan = rename_function(index.graph(), &sources, target, new_name)
         .map_err(|error| Refusal::new(error.to_string(), "nothing was changed"))?;
     if dry_run {
-        return Ok(Next::Answer(format!("Would rename {target} to {new_name}:\n\n{}", describe(&plan))));
+        let summary = format!(
+            "Would rename {target} to {new_name}:\n\n{}",
+            describe(&plan)
+        );
+        return Ok(Next::Answer(format!(
+            "{summary}\n```diff\n{}```\n",
+            diff(&plan, &sources)?
+        )));
     }
     match results.nth("edit_files", 0) {
         None => Ok(Next::Call {
-            text: format!("Renaming {target} to {new_name} at {} places in {} files.\n", plan.places(), plan.edits.len()),
+            text: format!(
+                "Renaming {target} to {new_name} at {} places in {} files.\n",
+                plan.places(),
+                plan.edits.len()
+            ),
             tool: "edit_files",
             arguments: json!({ "files": files(&plan, &sources)? }),
         }),
@@ -34,7 +46,12 @@ pub(super) fn next(
         )),
         Some(edited) => {
             let done = format!("Renamed {target} to {new_name}.\n\n{}", describe(&plan));
-            Ok(settle(edited, results.nth("edit_files", 1), originals(&plan, &sources), done))
+            Ok(settle(
+                edited,
+                results.nth("edit_files", 1),
+                originals(&plan, &sources),
+                done,
+            ))
         }
     }
 }
@@ -43,20 +60,47 @@ fn files(plan: &RenamePlan, sources: &IndexedSources<'_>) -> Result<Vec<Value>, 
     plan.edits
         .iter()
         .map(|file| {
-            let text = sources.text(&file.path).ok_or_else(|| {
-                Refusal::new(format!("the text of {} is not available", file.path), "run it again")
-            })?;
-            let content = apply(&text, &file.splices).ok_or_else(|| {
-                Refusal::new(format!("{} is not what the plan was made for", file.path), "run it again")
-            })?;
+            let (_, content) = before_and_after(file, sources)?;
             Ok(json!({ "path": file.path, "content": content, "expected_hash": file.before_hash }))
         })
         .collect()
 }
 
+fn diff(plan: &RenamePlan, sources: &IndexedSources<'_>) -> Result<String, Refusal> {
+    let mut diffs = String::new();
+    for file in &plan.edits {
+        let (before, after) = before_and_after(file, sources)?;
+        diffs.push_str(&line_diff(&file.path, Some(&before), Some(&after)).unified);
+    }
+    Ok(diffs)
+}
+
+fn before_and_after(
+    file: &FileEdit,
+    sources: &IndexedSources<'_>,
+) -> Result<(String, String), Refusal> {
+    let before = sources.text(&file.path).ok_or_else(|| {
+        Refusal::new(
+            format!("the text of {} is not available", file.path),
+            "run it again",
+        )
+    })?;
+    let after = apply(&before, &file.splices).ok_or_else(|| {
+        Refusal::new(
+            format!("{} is not what the plan was made for", file.path),
+            "run it again",
+        )
+    })?;
+    Ok((before.into_owned(), after))
+}
+
 /// The files as they were.
 fn originals(plan: &RenamePlan, sources: &IndexedSources<'_>) -> Vec<Value> {
-    let file = |edit: &FileEdit| sources.text(&edit.path).map(|text| json!({ "path": edit.path, "content": text }));
+    let file = |edit: &FileEdit| {
+        sources
+            .text(&edit.path)
+            .map(|text| json!({ "path": edit.path, "content": text }))
+    };
     plan.edits.iter().filter_map(file).collect()
 }
 
@@ -70,7 +114,11 @@ fn describe(plan: &RenamePlan) -> String {
         let _ = writeln!(text, "- {}: {places}", file.path);
     }
     for warning in &plan.warnings {
-        let _ = writeln!(text, "- look at {}:{} yourself: {}", warning.path, warning.line, warning.message);
+        let _ = writeln!(
+            text,
+            "- look at {}:{} yourself: {}",
+            warning.path, warning.line, warning.message
+        );
     }
     text
 }

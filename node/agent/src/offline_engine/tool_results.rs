@@ -33,13 +33,22 @@ impl ToolResults {
     pub(super) fn of_turn(messages: &[Message]) -> Self {
         let is_prompt = |message: &Message| {
             message.role == Role::User
-                && message.content.iter().any(|block| matches!(block, ContentBlock::Text { .. }))
+                && message
+                    .content
+                    .iter()
+                    .any(|block| matches!(block, ContentBlock::Text { .. }))
         };
         let start = messages.iter().rposition(is_prompt).unwrap_or(0);
-        let blocks = || messages[start..].iter().flat_map(|message| &message.content);
+        let blocks = || {
+            messages[start..]
+                .iter()
+                .flat_map(|message| &message.content)
+        };
         let mut results = Vec::new();
         for block in blocks() {
-            let ContentBlock::ToolUse { id, name, .. } = block else { continue };
+            let ContentBlock::ToolUse { id, name, .. } = block else {
+                continue;
+            };
             let answer = blocks().find_map(|block| match block {
                 ContentBlock::ToolResult {
                     id: answered,

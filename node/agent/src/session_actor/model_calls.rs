@@ -52,7 +52,9 @@ impl SessionActor {
     }
 
     fn spawn_model_call(&mut self, call_id: String, request: ModelRequest) {
-        let Some(mailbox) = self.own_mailbox.upgrade() else { return };
+        let Some(mailbox) = self.own_mailbox.upgrade() else {
+            return;
+        };
         let cancel = CancellationToken::new();
         self.model_call = Some(ModelCall {
             call_id: call_id.clone(),
@@ -74,7 +76,11 @@ impl SessionActor {
         }
     }
 
-    pub(super) async fn model_spoke(&mut self, call_id: &str, event: StreamEvent) -> Result<(), Error> {
+    pub(super) async fn model_spoke(
+        &mut self,
+        call_id: &str,
+        event: StreamEvent,
+    ) -> Result<(), Error> {
         if !self.is_current(call_id) {
             return Ok(());
         }
@@ -91,7 +97,9 @@ impl SessionActor {
 
     async fn model_replied(&mut self, call_id: &str, reply: Reply) -> Result<(), Error> {
         self.model_call = None;
-        let Some(turn) = &self.state.turn else { return Ok(()) };
+        let Some(turn) = &self.state.turn else {
+            return Ok(());
+        };
         let content = with_own_call_ids(reply.content, self.session, turn);
         let command = Command::RecordModelReply {
             call_id: call_id.to_owned(),
@@ -103,7 +111,11 @@ impl SessionActor {
         self.command(command, &Actor::Node).await.map(|_| ())
     }
 
-    pub(super) async fn model_failed(&mut self, call_id: &str, failure: ModelFailure) -> Result<(), Error> {
+    pub(super) async fn model_failed(
+        &mut self,
+        call_id: &str,
+        failure: ModelFailure,
+    ) -> Result<(), Error> {
         if !self.is_current(call_id) {
             return Ok(());
         }
@@ -112,7 +124,11 @@ impl SessionActor {
     }
 
     /// The gateway has retried already: the failure ends the turn, in the same append.
-    async fn model_failed_now(&mut self, call_id: &str, failure: ModelFailure) -> Result<(), Error> {
+    async fn model_failed_now(
+        &mut self,
+        call_id: &str,
+        failure: ModelFailure,
+    ) -> Result<(), Error> {
         let commands = vec![
             Command::RecordModelFailure {
                 call_id: call_id.to_owned(),
@@ -120,18 +136,24 @@ impl SessionActor {
                 message: failure.message.clone(),
                 retryable: failure.retryable,
             },
-            Command::FinishTurn { end: turn_end(failure) },
+            Command::FinishTurn {
+                end: turn_end(failure),
+            },
         ];
         self.commands(commands, &Actor::Node).await.map(|_| ())
     }
 
     async fn end_failed(&mut self, failure: ModelFailure) -> Result<(), Error> {
         let end = turn_end(failure);
-        self.command(Command::FinishTurn { end }, &Actor::Node).await.map(|_| ())
+        self.command(Command::FinishTurn { end }, &Actor::Node)
+            .await
+            .map(|_| ())
     }
 
     fn is_current(&self, call_id: &str) -> bool {
-        self.model_call.as_ref().is_some_and(|call| call.call_id == call_id)
+        self.model_call
+            .as_ref()
+            .is_some_and(|call| call.call_id == call_id)
     }
 }
 

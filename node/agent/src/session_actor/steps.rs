@@ -18,14 +18,17 @@ impl SessionActor {
             let undo = self.undo_plan().await?;
             let now = self.dependencies.clock.now_unix_ms();
             let limits = &self.dependencies.config;
-            let Some(step) = next_step(&self.state, self.session, undo.as_ref(), limits, now) else {
+            let Some(step) = next_step(&self.state, self.session, undo.as_ref(), limits, now)
+            else {
                 return Ok(());
             };
             if !self.take(step).await? {
                 return Ok(());
             }
         }
-        Err(Error::Damaged("the turn takes steps without an end".to_owned()))
+        Err(Error::Damaged(
+            "the turn takes steps without an end".to_owned(),
+        ))
     }
 
     /// True when the next step can be decided at once.
@@ -36,7 +39,10 @@ impl SessionActor {
                 Ok(false)
             }
             Step::RepeatModelCall { call_id } => {
-                let running = self.model_call.as_ref().is_some_and(|call| call.call_id == call_id);
+                let running = self
+                    .model_call
+                    .as_ref()
+                    .is_some_and(|call| call.call_id == call_id);
                 if !running {
                     let turn = self.state.turn.as_ref().map_or(0, |turn| turn.number);
                     self.broadcast(&Outgoing::AnswerRestarted { turn });
@@ -45,7 +51,8 @@ impl SessionActor {
                 Ok(false)
             }
             Step::IntendTools(calls) => {
-                self.command(Command::IntendToolCalls { calls }, &Actor::Node).await?;
+                self.command(Command::IntendToolCalls { calls }, &Actor::Node)
+                    .await?;
                 Ok(true)
             }
             Step::EndDenied { denied } => {
@@ -59,7 +66,8 @@ impl SessionActor {
             }
             Step::Finish(end) => {
                 self.end_model_call();
-                self.command(Command::FinishTurn { end }, &Actor::Node).await?;
+                self.command(Command::FinishTurn { end }, &Actor::Node)
+                    .await?;
                 Ok(true)
             }
         }
@@ -96,7 +104,11 @@ impl SessionActor {
         let Some(Task::Undo { turn }) = self.task() else {
             return Ok(None);
         };
-        let started = self.state.turn.as_ref().is_some_and(|turn| turn.tool_calls > 0);
+        let started = self
+            .state
+            .turn
+            .as_ref()
+            .is_some_and(|turn| turn.tool_calls > 0);
         if started {
             return Ok(None);
         }
@@ -104,7 +116,11 @@ impl SessionActor {
         let mut events: Vec<Recorded> = Vec::new();
         loop {
             let after = events.last().map_or(0, |last| last.seq);
-            let page = self.dependencies.store.read(self.session, after, UNDO_PAGE_EVENTS).await?;
+            let page = self
+                .dependencies
+                .store
+                .read(self.session, after, UNDO_PAGE_EVENTS)
+                .await?;
             let last_page = page.len() < UNDO_PAGE_EVENTS;
             events.extend(page);
             if last_page {

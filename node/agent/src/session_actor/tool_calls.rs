@@ -9,7 +9,9 @@ use aiex_session::{Actor, Command, OpenToolCall};
 impl SessionActor {
     /// Hands calls that nobody holds to the newest executor. Without one they wait.
     pub(super) fn dispatch(&mut self, call_ids: &[String]) {
-        let Some(executor) = self.newest_executor() else { return };
+        let Some(executor) = self.newest_executor() else {
+            return;
+        };
         for call in self.open_calls(call_ids) {
             if self.dispatched.contains_key(&call.call_id) {
                 continue;
@@ -45,7 +47,11 @@ impl SessionActor {
     }
 
     /// Records an executor's outcome; a repeat of the same outcome changes nothing.
-    pub(super) async fn tool_answered(&mut self, call_id: &str, outcome: &str) -> Result<(), Error> {
+    pub(super) async fn tool_answered(
+        &mut self,
+        call_id: &str,
+        outcome: &str,
+    ) -> Result<(), Error> {
         let outcome = to_session_outcome(outcome)?;
         let command = Command::FinishToolCall {
             call_id: call_id.to_owned(),
@@ -65,7 +71,13 @@ impl SessionActor {
     }
 
     fn open_calls(&self, call_ids: &[String]) -> Vec<OpenToolCall> {
-        let open = self.state.turn.iter().flat_map(|turn| &turn.open_tool_calls);
-        open.filter(|call| call_ids.contains(&call.call_id)).cloned().collect()
+        let open = self
+            .state
+            .turn
+            .iter()
+            .flat_map(|turn| &turn.open_tool_calls);
+        open.filter(|call| call_ids.contains(&call.call_id))
+            .cloned()
+            .collect()
     }
 }

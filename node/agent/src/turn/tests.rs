@@ -1,9 +1,7 @@
 //! Given these events, the next step is …
 
 use super::*;
-use aiex_session::{
-    Actor, Command, Content, Recorded, StopReason, ToolCallOutcome, Usage, decide,
-};
+use aiex_session::{Actor, Command, Content, Recorded, StopReason, ToolCallOutcome, Usage, decide};
 
 const NOW: i64 = 1_000_000;
 
@@ -223,22 +221,57 @@ fn every_limit_is_named() {
         finish_tool("t1", "ok"),
     ]);
     let cases = [
-        ("model_calls", Config { model_calls_max: 1, ..Config::default() }, NOW),
-        ("tokens", Config { turn_tokens_max: 119, ..Config::default() }, NOW),
-        ("time", Config { turn_ms_max: 10, ..Config::default() }, NOW + 11),
+        (
+            "model_calls",
+            Config {
+                model_calls_max: 1,
+                ..Config::default()
+            },
+            NOW,
+        ),
+        (
+            "tokens",
+            Config {
+                turn_tokens_max: 119,
+                ..Config::default()
+            },
+            NOW,
+        ),
+        (
+            "time",
+            Config {
+                turn_ms_max: 10,
+                ..Config::default()
+            },
+            NOW + 11,
+        ),
     ];
     for (limit, config, now) in cases {
         let expected = Step::Finish(TurnEnd::LimitReached {
             limit: limit.to_owned(),
         });
-        assert_eq!(next_step(&state, session(), None, &config, now), Some(expected), "{limit}");
+        assert_eq!(
+            next_step(&state, session(), None, &config, now),
+            Some(expected),
+            "{limit}"
+        );
     }
-    let state = given(vec![ask(), intend(0), reply(0, vec![tool_use("t1", "read_file")])]);
-    let config = Config { tool_calls_max: 0, ..Config::default() };
+    let state = given(vec![
+        ask(),
+        intend(0),
+        reply(0, vec![tool_use("t1", "read_file")]),
+    ]);
+    let config = Config {
+        tool_calls_max: 0,
+        ..Config::default()
+    };
     let expected = Step::Finish(TurnEnd::LimitReached {
         limit: "tool_calls".to_owned(),
     });
-    assert_eq!(next_step(&state, session(), None, &config, NOW), Some(expected));
+    assert_eq!(
+        next_step(&state, session(), None, &config, NOW),
+        Some(expected)
+    );
 }
 
 #[test]
@@ -262,7 +295,9 @@ fn undo_is_one_call_and_asks_no_model() {
         then(&state)
     };
     assert_eq!(done("ok"), Some(Step::Finish(TurnEnd::Completed)));
-    assert!(matches!(done("failed"), Some(Step::Finish(TurnEnd::Failed { code, .. })) if code == "conflict"));
+    assert!(
+        matches!(done("failed"), Some(Step::Finish(TurnEnd::Failed { code, .. })) if code == "conflict")
+    );
 }
 
 #[test]
@@ -270,5 +305,9 @@ fn call_ids_fit_the_strictest_provider_and_differ() {
     let a = call_id("tool", session(), 1, 2, 3);
     let b = call_id("tool", session(), 1, 2, 4);
     assert_ne!(a, b);
-    assert!(a.len() <= 40 && a.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
+    assert!(
+        a.len() <= 40
+            && a.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    );
 }

@@ -1,7 +1,7 @@
 //! The only map from the rooms' errors to what a client sees: a code, a safe message, a hint.
 
 use aiex_proto::code::{CODE_HEADER, ErrorCode, HINT_HEADER};
-use tonic::metadata::{MetadataValue, Ascii, Binary};
+use tonic::metadata::{Ascii, Binary, MetadataValue};
 use tonic::{Code, Status};
 
 /// What a client is told. The chain behind it is logged where it is made.
@@ -13,7 +13,11 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    pub(crate) fn new(code: ErrorCode, message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        code: ErrorCode,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
         Self {
             code,
             message: message.into(),
@@ -82,7 +86,9 @@ impl From<aiex_agent::Error> for Refusal {
                 tracing::error!(%message, "stored data is damaged");
                 Self::new(ErrorCode::Internal, message, "see the log of the node")
             }
-            E::LimitReached { .. } => Self::new(ErrorCode::LimitReached, message, "ask for less at once"),
+            E::LimitReached { .. } => {
+                Self::new(ErrorCode::LimitReached, message, "ask for less at once")
+            }
         }
     }
 }
@@ -103,9 +109,11 @@ impl From<aiex_session::StoreError> for Refusal {
                 message,
                 "list the sessions with: aiex list sessions",
             ),
-            E::SeqConflict { .. } | E::IdempotencyConflict { .. } => {
-                Self::new(ErrorCode::Conflict, message, "read the session again, then repeat")
-            }
+            E::SeqConflict { .. } | E::IdempotencyConflict { .. } => Self::new(
+                ErrorCode::Conflict,
+                message,
+                "read the session again, then repeat",
+            ),
             E::TooLarge { .. } => Self::new(ErrorCode::LimitReached, message, "send less at once"),
             E::Invalid(_) => Self::invalid(message, "the client may be newer than the node"),
             E::Unavailable(_) => Self::new(ErrorCode::Unavailable, message, "try again"),
@@ -125,12 +133,16 @@ impl From<aiex_coordinator::Error> for Refusal {
             E::NotLeader { .. } | E::Unavailable { .. } | E::OutcomeUnknown => {
                 Self::new(ErrorCode::Unavailable, message, "try again")
             }
-            E::Overloaded { .. } | E::TooLarge { .. } | E::RegistryFull { .. } => {
-                Self::new(ErrorCode::LimitReached, message, "try again with less at once")
-            }
-            E::VersionMismatch { .. } | E::IdempotencyConflict { .. } => {
-                Self::new(ErrorCode::Conflict, message, "somebody else was first; look again")
-            }
+            E::Overloaded { .. } | E::TooLarge { .. } | E::RegistryFull { .. } => Self::new(
+                ErrorCode::LimitReached,
+                message,
+                "try again with less at once",
+            ),
+            E::VersionMismatch { .. } | E::IdempotencyConflict { .. } => Self::new(
+                ErrorCode::Conflict,
+                message,
+                "somebody else was first; look again",
+            ),
             E::BlobMissing { .. }
             | E::Damaged { .. }
             | E::Quarantined { .. }
@@ -150,12 +162,14 @@ impl From<aiex_context::Error> for Refusal {
         use aiex_context::Error as E;
         let code = match &error {
             E::UnknownWorkspace { .. } => ErrorCode::NotFound,
-            E::ContentTooLarge { .. } | E::TooManyFiles { .. } | E::Full { .. } | E::BudgetTooSmall { .. } => {
-                ErrorCode::LimitReached
-            }
-            E::HashMismatch | E::PathRefused { .. } | E::ContentMissing { .. } | E::NoPrompt { .. } => {
-                ErrorCode::InvalidArgument
-            }
+            E::ContentTooLarge { .. }
+            | E::TooManyFiles { .. }
+            | E::Full { .. }
+            | E::BudgetTooSmall { .. } => ErrorCode::LimitReached,
+            E::HashMismatch
+            | E::PathRefused { .. }
+            | E::ContentMissing { .. }
+            | E::NoPrompt { .. } => ErrorCode::InvalidArgument,
             E::Tokenizer | E::File { .. } | E::Indexing { .. } => {
                 tracing::error!(%error, "the context engine failed");
                 ErrorCode::Internal
@@ -173,9 +187,19 @@ mod tests {
     fn a_status_carries_code_and_hint() {
         let status = Status::from(Refusal::new(ErrorCode::NotFound, "no", "do this – now"));
         assert_eq!(status.code(), Code::NotFound);
-        let code = status.metadata().get(CODE_HEADER).unwrap().to_str().unwrap();
+        let code = status
+            .metadata()
+            .get(CODE_HEADER)
+            .unwrap()
+            .to_str()
+            .unwrap();
         assert_eq!(ErrorCode::parse(code), Some(ErrorCode::NotFound));
-        let hint = status.metadata().get_bin(HINT_HEADER).unwrap().to_bytes().unwrap();
+        let hint = status
+            .metadata()
+            .get_bin(HINT_HEADER)
+            .unwrap()
+            .to_bytes()
+            .unwrap();
         assert_eq!(hint, "do this – now".as_bytes());
     }
 }

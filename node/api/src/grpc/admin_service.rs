@@ -43,7 +43,9 @@ impl Admin for AdminService {
     ) -> Result<Response<v1::ListTokensReply>, Status> {
         let permit = permit(&request, TokenList)?;
         let records = self.rooms.tokens.list().await?;
-        let visible = records.into_iter().filter(|record| permit.covers(&record.user).is_ok());
+        let visible = records
+            .into_iter()
+            .filter(|record| permit.covers(&record.user).is_ok());
         Ok(Response::new(v1::ListTokensReply {
             tokens: visible.map(token_to_wire).collect(),
         }))

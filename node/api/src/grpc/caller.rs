@@ -12,7 +12,7 @@ pub(crate) fn permit<A: Marker, T>(request: &Request<T>, action: A) -> Result<Pe
         Refusal::new(
             ErrorCode::Unauthenticated,
             "the call carries no identity",
-            "log in with: aiex login, or set AIEX_TOKEN",
+            "set AIEX_TOKEN; an administrator makes one with: aiex create token",
         )
     })?;
     Ok(authorize(principal, action)?)
@@ -34,7 +34,10 @@ pub(crate) fn session_id(text: &str) -> Result<SessionId, Refusal> {
 /// When the request id is missing.
 pub(crate) fn derived_session_id(user: &str, request_id: &str) -> Result<SessionId, Refusal> {
     if request_id.is_empty() {
-        return Err(Refusal::invalid("the request id is missing", "send a fresh UUID with each new request"));
+        return Err(Refusal::invalid(
+            "the request id is missing",
+            "send a fresh UUID with each new request",
+        ));
     }
     if let Ok(uuid) = uuid::Uuid::parse_str(request_id)
         && uuid.get_version_num() == 7
@@ -44,5 +47,7 @@ pub(crate) fn derived_session_id(user: &str, request_id: &str) -> Result<Session
     let digest = blake3::hash(format!("{user}/{request_id}").as_bytes());
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest.as_bytes()[..16]);
-    Ok(SessionId::from_uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid()))
+    Ok(SessionId::from_uuid(
+        uuid::Builder::from_custom_bytes(bytes).into_uuid(),
+    ))
 }

@@ -36,7 +36,8 @@ impl Sessions for SessionService {
         request: Request<Streaming<v1::ClientFrame>>,
     ) -> Result<Response<Self::AttachStream>, Status> {
         let permit = permit(&request, SessionWrite)?;
-        let frames = session_stream::attach(Arc::clone(&self.rooms), permit, request.into_inner()).await?;
+        let frames =
+            session_stream::attach(Arc::clone(&self.rooms), permit, request.into_inner()).await?;
         Ok(Response::new(frames))
     }
 
@@ -49,7 +50,12 @@ impl Sessions for SessionService {
         let session = derived_session_id(&permit.principal().user, &wanted.request_id)?;
         let agent = &self.rooms.agent;
         agent
-            .create(&permit, session, wanted.title.clone(), wanted.project.clone())
+            .create(
+                &permit,
+                session,
+                wanted.title.clone(),
+                wanted.project.clone(),
+            )
             .await
             .map_err(Refusal::from)?;
         let summary = self.summary(&permit, session).await?;
@@ -66,7 +72,12 @@ impl Sessions for SessionService {
             0 => usize::MAX,
             limit => usize::try_from(limit).unwrap_or(usize::MAX),
         };
-        let listed = self.rooms.agent.list(&permit).await.map_err(Refusal::from)?;
+        let listed = self
+            .rooms
+            .agent
+            .list(&permit)
+            .await
+            .map_err(Refusal::from)?;
         let sessions = listed
             .iter()
             .filter(|(_, summary)| wanted.include_archived || summary.state() != "archived")
@@ -95,7 +106,11 @@ impl Sessions for SessionService {
             .view(&permit, session, at)
             .await
             .map_err(Refusal::from)?;
-        Ok(Response::new(self.detail(session, &view, wanted.include_events)?))
+        Ok(Response::new(self.detail(
+            session,
+            &view,
+            wanted.include_events,
+        )?))
     }
 
     async fn fork(
@@ -188,7 +203,11 @@ impl Sessions for SessionService {
     ) -> Result<Response<v1::ShowContextReply>, Status> {
         let permit = permit(&request, SessionRead)?;
         let wanted = request.into_inner();
-        let session = session_id(&wanted.session_id)?;
+        // without a session: what a first turn would contain
+        let session = match wanted.session_id.as_str() {
+            "" => None,
+            named => Some(session_id(named)?),
+        };
         let question = ContextQuestion {
             prompt: wanted.prompt,
             workspace_id: wanted.workspace_id,
@@ -250,7 +269,11 @@ impl SessionService {
         view: &SessionView,
         include_events: bool,
     ) -> Result<v1::SessionDetail, Refusal> {
-        let events = if include_events { view.events.as_slice() } else { &[] };
+        let events = if include_events {
+            view.events.as_slice()
+        } else {
+            &[]
+        };
         Ok(v1::SessionDetail {
             summary: Some(self.summary_to_wire(session, &view.summary)),
             transcript_json: json(&view.transcript)?,

@@ -4,7 +4,9 @@
 //! itself. Either end may go away at any time: the session does not notice.
 
 use crate::convert::error::Refusal;
-use crate::convert::event::{executor_from_wire, incoming_from_wire, outgoing_to_wire, refusal_to_wire};
+use crate::convert::event::{
+    executor_from_wire, incoming_from_wire, outgoing_to_wire, refusal_to_wire,
+};
 use crate::grpc::caller::session_id;
 use crate::rooms::Rooms;
 use crate::tasks;
@@ -47,14 +49,20 @@ pub(crate) async fn attach(
     let (refusals, refused) = mpsc::channel(REFUSALS_WAITING_MAX);
     tasks::client_frames(&rooms, read_frames(frames, attachment.sender(), refusals));
     let first = stream::iter([Ok(opened)]);
-    Ok(first.chain(outgoing(attachment, refused, rooms.stopping())).boxed())
+    Ok(first
+        .chain(outgoing(attachment, refused, rooms.stopping()))
+        .boxed())
 }
 
 async fn read_open(frames: &mut Streaming<v1::ClientFrame>) -> Result<v1::Open, Status> {
     let first = frames.message().await?;
     match first.and_then(|frame| frame.frame) {
         Some(v1::client_frame::Frame::Open(open)) => Ok(open),
-        _ => Err(Refusal::invalid("the first frame is not Open", "send Open with the session's id first").into()),
+        _ => Err(Refusal::invalid(
+            "the first frame is not Open",
+            "send Open with the session's id first",
+        )
+        .into()),
     }
 }
 

@@ -3,15 +3,13 @@
 use crate::convert::error::Refusal;
 use crate::grpc::caller::permit;
 use crate::rooms::Rooms;
-use aiex_context::ManifestEntry;
+use aiex_context::{FILES_MAX, ManifestEntry};
 use aiex_proto::code::ErrorCode;
 use aiex_proto::v1::{self, workspaces_server::Workspaces};
 use aiex_security::{WorkspaceRead, WorkspaceWrite};
 use std::sync::Arc;
 use tonic::{Request, Response, Status, Streaming};
 
-/// Most files of one project.
-const FILES_MAX: usize = 50_000;
 /// Most bytes of one upload call.
 const UPLOAD_BYTES_MAX: usize = 256 << 20;
 /// Most hits of one search.
@@ -24,14 +22,29 @@ pub(crate) struct WorkspaceService {
 
 #[tonic::async_trait]
 impl Workspaces for WorkspaceService {
-    async fn sync(&self, request: Request<v1::SyncRequest>) -> Result<Response<v1::SyncReply>, Status> {
+    async fn sync(
+        &self,
+        request: Request<v1::SyncRequest>,
+    ) -> Result<Response<v1::SyncReply>, Status> {
         permit(&request, WorkspaceWrite)?;
         let wanted = request.into_inner();
         if wanted.files.len() > FILES_MAX {
-            let message = format!("the project has {} files, over the limit of {FILES_MAX}", wanted.files.len());
-            return Err(Refusal::new(ErrorCode::LimitReached, message, "leave generated files out with .gitignore").into());
+            let message = format!(
+                "the project has {} files, over the limit of {FILES_MAX}",
+                wanted.files.len()
+            );
+            return Err(Refusal::new(
+                ErrorCode::LimitReached,
+                message,
+                "leave generated files out with .gitignore",
+            )
+            .into());
         }
-        let manifest = wanted.files.into_iter().map(entry_from_wire).collect::<Result<Vec<_>, _>>()?;
+        let manifest = wanted
+            .files
+            .into_iter()
+            .map(entry_from_wire)
+            .collect::<Result<Vec<_>, _>>()?;
         let workspaces = Arc::clone(&self.rooms.workspaces);
         let project = wanted.project;
         let synced = blocking(move || workspaces.sync(&project, &manifest)).await??;
@@ -56,7 +69,12 @@ impl Workspaces for WorkspaceService {
             size += file.content.len();
             if size > UPLOAD_BYTES_MAX {
                 let message = format!("the upload is larger than {UPLOAD_BYTES_MAX} bytes");
-                return Err(Refusal::new(ErrorCode::LimitReached, message, "upload in several calls").into());
+                return Err(Refusal::new(
+                    ErrorCode::LimitReached,
+                    message,
+                    "upload in several calls",
+                )
+                .into());
             }
             let hash = hash_from_wire(&file.hash)?;
             let workspaces = Arc::clone(&self.rooms.workspaces);
@@ -66,7 +84,10 @@ impl Workspaces for WorkspaceService {
         Ok(Response::new(v1::UploadReply { stored }))
     }
 
-    async fn search(&self, request: Request<v1::SearchRequest>) -> Result<Response<v1::SearchReply>, Status> {
+    async fn search(
+        &self,
+        request: Request<v1::SearchRequest>,
+    ) -> Result<Response<v1::SearchReply>, Status> {
         permit(&request, WorkspaceRead)?;
         let wanted = request.into_inner();
         let limit = usize::try_from(wanted.limit.clamp(1, HITS_MAX)).unwrap_or(1);
@@ -84,7 +105,9 @@ impl Workspaces for WorkspaceService {
             title: hit.title,
             score: hit.score,
         });
-        Ok(Response::new(v1::SearchReply { hits: hits.collect() }))
+        Ok(Response::new(v1::SearchReply {
+            hits: hits.collect(),
+        }))
     }
 }
 
@@ -94,7 +117,11 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<Result<T, Refusal>, Refusal> {
     let done = tokio::task::spawn_blocking(work).await.map_err(|error| {
         tracing::error!(%error, "workspace work ended early");
-        Refusal::new(ErrorCode::Internal, "the work ended early", "see the log of the node")
+        Refusal::new(
+            ErrorCode::Internal,
+            "the work ended early",
+            "see the log of the node",
+        )
     })?;
     Ok(done.map_err(Refusal::from))
 }

@@ -31,10 +31,17 @@ pub(crate) async fn authenticate(
     }
 }
 
-async fn admit(tokens: &TokenDirectory, path: &str, headers: &HeaderMap) -> Result<Principal, Refusal> {
+async fn admit(
+    tokens: &TokenDirectory,
+    path: &str,
+    headers: &HeaderMap,
+) -> Result<Principal, Refusal> {
     let token = bearer(headers)?;
     let principal = tokens.authenticate(token).await?;
-    if OPEN_TO_ALL_CALLERS.iter().any(|prefix| path.starts_with(prefix)) {
+    if OPEN_TO_ALL_CALLERS
+        .iter()
+        .any(|prefix| path.starts_with(prefix))
+    {
         return Ok(principal);
     }
     let action = Action::of_rpc(path).ok_or_else(|| {
@@ -49,8 +56,12 @@ async fn admit(tokens: &TokenDirectory, path: &str, headers: &HeaderMap) -> Resu
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
-    let header = headers.get(http::header::AUTHORIZATION).ok_or_else(|| missing("the call carries no token"))?;
-    let text = header.to_str().map_err(|_| missing("the authorization header is not text"))?;
+    let header = headers
+        .get(http::header::AUTHORIZATION)
+        .ok_or_else(|| missing("the call carries no token"))?;
+    let text = header
+        .to_str()
+        .map_err(|_| missing("the authorization header is not text"))?;
     text.strip_prefix("Bearer ")
         .or_else(|| text.strip_prefix("bearer "))
         .ok_or_else(|| missing("the authorization header is not `Bearer TOKEN`"))
@@ -60,6 +71,6 @@ fn missing(message: &str) -> Refusal {
     Refusal::new(
         ErrorCode::Unauthenticated,
         message,
-        "log in with: aiex login, or set AIEX_TOKEN",
+        "set AIEX_TOKEN; an administrator makes one with: aiex create token",
     )
 }
