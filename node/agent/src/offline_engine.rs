@@ -9,6 +9,7 @@ mod create_tests;
 mod explain;
 mod rename_function;
 mod tool_results;
+mod unique_edits;
 
 use aiex_analysis::SourceText;
 use aiex_context::{ProjectIndex, WorkspaceStore};

@@ -183,11 +183,7 @@ impl SessionActor {
             } => self.receive_from_client(attachment, user, incoming).await,
             Message::Archive { user, reply } => {
                 let outcome = self.command(Command::Archive, &Actor::User(user)).await;
-                let answer = match &outcome {
-                    Err(Error::Rejected { .. }) => outcome.map(|_| ()),
-                    other => other.clone().map(|_| ()),
-                };
-                let _ = reply.send(answer);
+                let _ = reply.send(outcome.map(|_| ()));
                 Ok(())
             }
             Message::ModelSpoke { call_id, event } => self.model_spoke(&call_id, event).await,

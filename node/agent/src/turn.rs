@@ -56,12 +56,12 @@ pub(crate) fn next_step(
     if !denied.is_empty() {
         return Some(Step::EndDenied { denied });
     }
-    if !turn.open_tool_calls.is_empty() {
-        return Some(await_tools(&turn.open_tool_calls));
-    }
     if let Some(limit) = limit_reached(turn, limits, now_unix_ms) {
         let limit = limit.to_owned();
         return Some(Step::Finish(TurnEnd::LimitReached { limit }));
+    }
+    if !turn.open_tool_calls.is_empty() {
+        return Some(await_tools(&turn.open_tool_calls));
     }
     if let Task::Undo { .. } = turn.task {
         return Some(undo_step(turn, session, undo));

@@ -2,6 +2,7 @@
 
 use super::create_module::first_line;
 use super::tool_results::ToolResults;
+use super::unique_edits::unique_edits;
 use super::{IndexedSources, Next, Refusal, settle};
 use aiex_analysis::SourceText;
 use aiex_analysis::refactor::{FileEdit, RenamePlan, apply, rename_function};
@@ -60,8 +61,9 @@ fn files(plan: &RenamePlan, sources: &IndexedSources<'_>) -> Result<Vec<Value>, 
     plan.edits
         .iter()
         .map(|file| {
-            let (_, content) = before_and_after(file, sources)?;
-            Ok(json!({ "path": file.path, "content": content, "expected_hash": file.before_hash }))
+            let (before, _) = before_and_after(file, sources)?;
+            let edits = unique_edits(&before, &file.splices);
+            Ok(json!({ "path": file.path, "edits": edits, "expected_hash": file.before_hash }))
         })
         .collect()
 }

@@ -108,7 +108,11 @@ impl SessionActor {
             stop: reply.stop,
             usage: reply.usage,
         };
-        self.command(command, &Actor::Node).await.map(|_| ())
+        match self.command(command, &Actor::Node).await {
+            Ok(_) => Ok(()),
+            // a reply that cannot be recorded would be asked for, and paid for, again and again
+            Err(error) => self.end_impossible(error).await,
+        }
     }
 
     pub(super) async fn model_failed(

@@ -22,13 +22,40 @@ impl SessionActor {
             else {
                 return Ok(());
             };
-            if !self.take(step).await? {
-                return Ok(());
+            match self.take(step).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(error) => self.end_impossible(error).await?,
             }
         }
         Err(Error::Damaged(
             "the turn takes steps without an end".to_owned(),
         ))
+    }
+
+    /// A step the aggregate or a limit refuses would be refused for ever: it ends the turn, never the session.
+    pub(super) async fn end_impossible(&mut self, error: Error) -> Result<(), Error> {
+        let (code, message, hint) = match error {
+            Error::Rejected {
+                code,
+                message,
+                hint,
+            } => (code, message, hint),
+            Error::LimitReached { .. } => {
+                let hint = "ask for less in one step".to_owned();
+                ("limit_reached".to_owned(), error.to_string(), hint)
+            }
+            other => return Err(other),
+        };
+        self.end_model_call();
+        let end = TurnEnd::Failed {
+            code,
+            message,
+            hint,
+        };
+        self.command(Command::FinishTurn { end }, &Actor::Node)
+            .await?;
+        Ok(())
     }
 
     /// True when the next step can be decided at once.

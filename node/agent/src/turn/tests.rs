@@ -275,6 +275,27 @@ fn every_limit_is_named() {
 }
 
 #[test]
+fn a_call_that_never_comes_back_ends_with_the_turns_time() {
+    let state = given(vec![
+        ask(),
+        intend(0),
+        reply(0, vec![tool_use("t1", "read_file")]),
+        intend_tool("t1", "read_file"),
+    ]);
+    let limits = Config {
+        turn_ms_max: 10,
+        ..Config::default()
+    };
+    let expected = Step::Finish(TurnEnd::LimitReached {
+        limit: "time".to_owned(),
+    });
+    assert_eq!(
+        next_step(&state, session(), None, &limits, NOW + 11),
+        Some(expected)
+    );
+}
+
+#[test]
 fn undo_is_one_call_and_asks_no_model() {
     let undo = UndoPlan::Call {
         name: "edit_files".to_owned(),
