@@ -36,6 +36,7 @@ fix: ## apply formatting and the lints' own fixes
 test: ## everything CI runs
 	@tests/setup test
 	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo build --workspace --all-targets --locked
 	cargo test --workspace --locked -- --test-threads=4
 
