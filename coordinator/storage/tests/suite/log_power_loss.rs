@@ -1,14 +1,14 @@
 //! The simulated disk loses power, fills up and lies; the log must lose nothing it acknowledged, or say so.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicU64, Ordering},
-    mpsc::channel,
+    mpsc::{Receiver, Sender, channel},
 };
 
 use aiex_storage::{
     Error, LogStore,
-    log::{Fault, LogConfig, SimDisk, Space},
+    log::{Change, Fault, LogConfig, LogMedium, OrderedLog, SimDisk, Space, Visit},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
@@ -34,16 +34,22 @@ fn power_loss_at_any_moment_keeps_what_was_acknowledged() {
         let disk = SimDisk::default();
         let log = open(&disk).unwrap();
         let acknowledged = Arc::new(AtomicU64::new(0));
-        for index in 0..rng.random_range(1..60) {
-            let acknowledged = Arc::clone(&acknowledged);
+        let (sent, acks) = channel();
+        let count = rng.random_range(1..60);
+        for index in 0..count {
+            let (acknowledged, sent) = (Arc::clone(&acknowledged), sent.clone());
             let done = move |r: Result<(), Error>| {
                 if r.is_ok() {
                     acknowledged.store(index + 1, Ordering::SeqCst);
+                    let _ = sent.send(());
                 }
             };
             log.append(G, entries(1, index..index + 1), Box::new(done));
         }
         // The power fails while the writer is at work; later writes of the dying process reach nothing.
+        for _ in 0..rng.random_range(0..=count) {
+            acks.recv().unwrap();
+        }
         let before = acknowledged.load(Ordering::SeqCst);
         disk.set_fault(Some(Fault::SyncFails));
         disk.crash(rng.random_range(0..4));
@@ -170,4 +176,73 @@ fn a_round_takes_what_waited_for_the_last_one() {
     // Round 1 had the first append; all the others shared at most one more, plus one in the race before the block.
     let rounds = disk.rounds();
     assert!(rounds <= 3, "{rounds} rounds for 100 appends");
+}
+
+/// A disk on which each write says that it began and waits for a permit.
+struct Gated {
+    disk: SimDisk,
+    began: Sender<()>,
+    permits: Mutex<Receiver<()>>,
+}
+
+impl LogMedium for Gated {
+    fn write(&self, batch: &[Change]) -> Result<(), Error> {
+        let _ = self.began.send(());
+        // Without the test there are no more permits, and nothing to wait for.
+        let _ = self.permits.lock().unwrap().recv();
+        self.disk.write(batch)
+    }
+    fn sync(&self) -> Result<(), Error> {
+        self.disk.sync()
+    }
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        self.disk.get(space, key)
+    }
+    fn scan(
+        &self,
+        space: Space,
+        from: &[u8],
+        to: &[u8],
+        visit: &mut Visit<'_>,
+    ) -> Result<(), Error> {
+        self.disk.scan(space, from, to, visit)
+    }
+}
+
+#[test]
+fn entries_that_wait_for_the_disk_are_readable_however_small_the_memory() {
+    let (permit, permits) = channel();
+    let (began, beginnings) = channel();
+    let medium = Gated {
+        disk: SimDisk::default(),
+        began,
+        permits: Mutex::new(permits),
+    };
+    let config = LogConfig {
+        tail_bytes_per_group: 0,
+    };
+    let log = OrderedLog::open(medium, Box::new(AtomicU64::new(0)), config).unwrap();
+    let (sent, first) = channel();
+    log.append(
+        G,
+        entries(1, 0..3),
+        Box::new(move |r| sent.send(r).unwrap()),
+    );
+    // The first round is closed: what comes now waits for the second.
+    beginnings.recv().unwrap();
+    log.append(G, entries(1, 3..9), Box::new(|_| {}));
+    permit.send(()).unwrap();
+    // The first round is on the disk and out of memory; the second waits for its permit.
+    first.recv().unwrap().unwrap();
+    log.append(G, entries(1, 9..12), Box::new(|_| {}));
+    assert_eq!(
+        log.entries(G, 0..20, usize::MAX).unwrap(),
+        entries(1, 0..12)
+    );
+    drop(permit);
+    log.close().unwrap();
+    assert_eq!(
+        log.entries(G, 0..20, usize::MAX).unwrap(),
+        entries(1, 0..12)
+    );
 }
