@@ -37,6 +37,8 @@ pub(crate) struct LocalNode {
     dir: PathBuf,
     node_binary: Option<PathBuf>,
     search_path: Option<std::ffi::OsString>,
+    /// Settings of the private node, used when the file is there: models above all.
+    node_config: PathBuf,
 }
 
 /// What a start found.
@@ -62,6 +64,7 @@ impl LocalNode {
             dir: environment.local_data_dir.clone(),
             node_binary: environment.node_binary.clone(),
             search_path: environment.search_path.clone(),
+            node_config: environment.config_dir.join("node.toml"),
         }
     }
 

@@ -123,7 +123,11 @@ fn spawn(
         .mode(0o600)
         .open(addresses_file)
         .map_err(|error| Error::file("write", addresses_file, &error))?;
-    Command::new(binary)
+    let mut command = Command::new(binary);
+    if local.node_config.exists() {
+        command.arg("--config").arg(&local.node_config);
+    }
+    command
         .arg("--data-dir")
         .arg(&local.dir)
         .args([

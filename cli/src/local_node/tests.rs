@@ -43,6 +43,7 @@ server.serve_forever()
 
 fn local(dir: &Path, serve: &str) -> LocalNode {
     LocalNode {
+        node_config: dir.join("node.toml"),
         dir: dir.join("data"),
         node_binary: Some(node_script(dir, serve)),
         search_path: None,
