@@ -2,7 +2,7 @@
 
 use super::Neighbour;
 use crate::error::Error;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Source and test path of a module.
 pub(super) struct Place {
@@ -43,12 +43,38 @@ fn underscore_segment(segment: &str) -> String {
 
 pub(super) fn place(module: &str, neighbours: &[Neighbour]) -> Result<Place, Error> {
     let root = root(module, neighbours)?;
-    let below = underscore(module);
+    let below = below_siblings(module, &root, neighbours).unwrap_or_else(|| underscore(module));
     let application = root.strip_suffix("lib/").unwrap_or("");
     Ok(Place {
         source: format!("{root}{below}.ex"),
         test: format!("{application}test/{below}_test.exs"),
     })
+}
+
+/// The directory in which most siblings stand: `EEx.Engine` is lib/eex/engine.ex, whatever the name underscores to.
+fn below_siblings(module: &str, root: &str, neighbours: &[Neighbour]) -> Option<String> {
+    let (parent, leaf) = module.rsplit_once('.')?;
+    let mut directories: BTreeMap<&str, usize> = BTreeMap::new();
+    for sibling in neighbours {
+        let same_parent = sibling
+            .module
+            .rsplit_once('.')
+            .is_some_and(|(above, name)| {
+                above == parent
+                    && sibling
+                        .path
+                        .ends_with(&format!("/{}.ex", underscore_segment(name)))
+            });
+        let below = sibling
+            .path
+            .strip_prefix(root)
+            .and_then(|path| path.rsplit_once('/'));
+        if let (true, Some((directory, _))) = (same_parent, below) {
+            *directories.entry(directory).or_default() += 1;
+        }
+    }
+    let (directory, _) = directories.into_iter().max_by_key(|(_, count)| *count)?;
+    Some(format!("{directory}/{}", underscore_segment(leaf)))
 }
 
 /// The source root of the neighbour whose name shares most, ending in a slash.

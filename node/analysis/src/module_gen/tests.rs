@@ -33,6 +33,21 @@ fn paths_follow_macro_underscore() {
 }
 
 #[test]
+fn siblings_decide_the_directory() {
+    let around = [
+        ("EEx", "lib/eex.ex"),
+        ("EEx.Engine", "lib/eex/engine.ex"),
+        ("EEx.Compiler", "lib/eex/compiler.ex"),
+        ("EEx.SyntaxError", "lib/eex.ex"),
+    ];
+    check_path(
+        "EEx.Cache",
+        &around,
+        ("lib/eex/cache.ex", "test/eex/cache_test.exs"),
+    );
+}
+
+#[test]
 fn neighbours_decide_the_application() {
     check_path(
         "Shop.Cart",
