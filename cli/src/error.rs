@@ -51,7 +51,9 @@ impl Error {
     /// A file that could not be used: says what was attempted and what the system answered.
     pub(crate) fn file(attempt: &str, path: &Path, error: &io::Error) -> Self {
         let (code, hint) = match error.kind() {
-            io::ErrorKind::NotFound => (ErrorCode::NotFound, "check the path"),
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+                (ErrorCode::NotFound, "check the path")
+            }
             io::ErrorKind::PermissionDenied => (
                 ErrorCode::PermissionDenied,
                 "check who owns it and its mode",

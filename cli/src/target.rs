@@ -138,7 +138,7 @@ fn check_file(place: &Path, shown: &str) -> Result<(), Error> {
             "split the file, or name a module inside it",
         ));
     }
-    fs::File::open(place).map_err(|error| Error::file("read", Path::new(shown), &error))?;
+    tree::open(place).map_err(|error| Error::file("read", Path::new(shown), &error))?;
     let content = tree::read(place).map_err(|reason| {
         Error::refused(
             ErrorCode::InvalidArgument,
@@ -159,6 +159,7 @@ fn check_file(place: &Path, shown: &str) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::{CWD, FileType, Mode};
     use std::os::unix::fs::symlink;
 
     struct Place {
@@ -180,6 +181,8 @@ mod tests {
             .expect("sparse");
         fs::write(top.join("outside.ex"), "x").expect("a file");
         symlink(top.join("outside.ex"), root.join("lib/link.ex")).expect("a link");
+        let pipe = root.join("lib/pipe.ex");
+        rustix::fs::mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR, 0).expect("a pipe");
         Place { _dir: dir, root }
     }
 
@@ -220,6 +223,8 @@ mod tests {
             ("../outside.ex", 3, "outside the project"),
             ("/etc/passwd", 3, "outside the project"),
             ("lib/link.ex", 3, "outside the project"),
+            ("lib/a.ex/b.ex", 1, "Not a directory"),
+            ("lib/pipe.ex", 1, "not a regular file"),
             ("lib/bin.ex", 1, "is not text"),
             ("lib/latin.ex", 1, "is not text"),
             ("lib/large.ex", 4, "the limit is"),

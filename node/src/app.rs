@@ -214,6 +214,18 @@ fn print_addresses(addresses: &serde_json::Value) {
 
 /// What a person can do about a failed start, by what failed.
 pub(crate) fn hint_for(error: &anyhow::Error) -> &'static str {
+    use aiex_coordinator::Error as E;
+    let cluster = error.chain().find_map(|cause| cause.downcast_ref::<E>());
+    match cluster {
+        Some(E::Locked { .. }) => {
+            return "a data directory belongs to one running node; name another with --data-dir";
+        }
+        Some(E::ReadOnly { .. }) => {
+            return "check its owner, its mode and whether its file system is mounted read-only, or name another with --data-dir";
+        }
+        Some(E::Storage { .. }) => return "check node.data_dir and the space left on its disk",
+        _ => {}
+    }
     let io = error
         .chain()
         .find_map(|cause| cause.downcast_ref::<std::io::Error>());

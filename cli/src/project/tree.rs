@@ -7,10 +7,11 @@ use crate::error::Error;
 use aiex_proto::code::ErrorCode;
 use ignore::overrides::{Override, OverrideBuilder};
 use ignore::{DirEntry, WalkBuilder};
+use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs::{self, File, Metadata};
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
@@ -153,9 +154,15 @@ pub(crate) fn walker(root: &Path) -> WalkBuilder {
     walk
 }
 
+/// Opens for reading without waiting for the other end of a pipe that stands in the place of a file.
+pub(crate) fn open(place: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::open(place, flags, Mode::empty())?))
+}
+
 /// Reads a regular file that is not too large.
 pub(crate) fn read(place: &Path) -> Result<Vec<u8>, String> {
-    let mut file = File::open(place).map_err(|error| error.to_string())?;
+    let mut file = open(place).map_err(|error| error.to_string())?;
     let metadata = file.metadata().map_err(|error| error.to_string())?;
     check_size(&metadata)?;
     let mut content = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));

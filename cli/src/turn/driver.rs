@@ -10,7 +10,7 @@ use crate::session_json::Event;
 use crate::state::Decision;
 use crate::tool_host::{Finished, Limits, ToolHost, denied, needs_approval};
 use aiex_client::{Client, SessionStream, StreamItem};
-use aiex_proto::v1::{ApprovalAnswer, Prompt, ToolResult};
+use aiex_proto::v1::{ApprovalAnswer, ApprovalRequest, Prompt, ToolResult};
 use aiex_tools::{ToolCall, ToolOutcome};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -102,16 +102,7 @@ impl Driver<'_> {
                 name: call.name,
                 arguments: call.arguments_json,
             })?,
-            StreamItem::ApprovalRequest(request) => {
-                let question = Question {
-                    call_id: request.call_id,
-                    tool: request.name,
-                    arguments: request.arguments_json,
-                    reason: request.reason,
-                    call: None,
-                };
-                self.ask(question)?;
-            }
+            StreamItem::ApprovalRequest(request) => self.approval_asked(request)?,
             StreamItem::AnswerRestarted { turn } => self.view.answer_restarted(turn)?,
             StreamItem::Attached { node_id, again, .. } => self.view.attached(&node_id, again)?,
             StreamItem::CaughtUp { .. } => {}
@@ -144,9 +135,31 @@ impl Driver<'_> {
         }
     }
 
+    /// Lets the question of a dry run pass, unstored, so that the call comes here to be shown and refused.
+    fn approval_asked(&mut self, request: ApprovalRequest) -> Result<(), Error> {
+        if self.limits.dry_run && self.limits.refusal(&request.name).is_some() {
+            self.stream.answer_approval(ApprovalAnswer {
+                call_id: request.call_id,
+                granted: true,
+                reason: "a dry run: the change is shown and refused".to_owned(),
+            });
+            return Ok(());
+        }
+        self.ask(Question {
+            call_id: request.call_id,
+            tool: request.name,
+            arguments: request.arguments_json,
+            reason: request.reason,
+            call: None,
+        })
+    }
+
     fn tool_called(&mut self, call: ToolCall) -> Result<(), Error> {
         if let Some(reason) = self.limits.refusal(&call.name) {
             self.view.refused(&call, &reason, &self.root);
+            if self.limits.dry_run {
+                self.progress.note_only_shown();
+            }
             return self.answer_call(&call.call_id, &denied(&reason));
         }
         if !needs_approval(&call.name) {

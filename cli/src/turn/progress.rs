@@ -24,6 +24,8 @@ pub(crate) struct Progress {
     report: Report,
     end: Option<TurnEnd>,
     denied: bool,
+    /// A change was shown and refused because this is a dry run.
+    only_shown: bool,
 }
 
 /// A tool call as it was asked for.
@@ -56,6 +58,7 @@ impl Progress {
             report: Report::default(),
             end: None,
             denied: false,
+            only_shown: false,
         }
     }
 
@@ -136,6 +139,18 @@ impl Progress {
         self.denied = true;
     }
 
+    /// Notes that a change was shown and refused because this is a dry run.
+    pub(crate) fn note_only_shown(&mut self) {
+        self.only_shown = true;
+    }
+
+    /// True when the turn failed for no other reason than the refusals of a dry run.
+    pub(crate) fn ended_as_dry_run(&self) -> bool {
+        let refused = matches!(&self.end, Some(TurnEnd::Failed { code, .. })
+            if ErrorCode::parse(code) == Some(ErrorCode::ApprovalDenied));
+        self.only_shown && refused
+    }
+
     /// The call behind an id.
     pub(crate) fn call(&self, call_id: &str) -> Option<&ToolUse> {
         self.calls.get(call_id)
@@ -157,6 +172,7 @@ impl Progress {
             Some(TurnEnd::Completed) if self.denied => Exit::Denied,
             Some(TurnEnd::Completed) if !verified => Exit::VerificationFailed,
             Some(TurnEnd::Completed) => Exit::Done,
+            Some(TurnEnd::Failed { .. }) if self.ended_as_dry_run() => Exit::Done,
             Some(TurnEnd::Failed { code, .. }) => {
                 ErrorCode::parse(code).map_or(Exit::Failed, Exit::from)
             }

@@ -147,15 +147,17 @@ fn an_edit_nobody_approves_is_denied_with_its_exit_code() {
 }
 
 #[test]
-fn a_dry_run_changes_nothing_even_with_yes() {
-    let scene = scene("edit_file", edit());
-    let exit = run(&scene.invocation, order(true, true)).expect("a turn");
-    assert_eq!(exit, Exit::Done);
-    assert!(
-        fs::read_to_string(&scene.file)
-            .expect("the file")
-            .contains("do: 1")
-    );
+fn a_dry_run_changes_nothing_with_yes_and_asks_nobody_without() {
+    for yes in [true, false] {
+        let scene = scene("edit_file", edit());
+        let exit = run(&scene.invocation, order(yes, true)).expect("a turn");
+        assert_eq!(exit, Exit::Done, "yes: {yes}");
+        assert!(
+            fs::read_to_string(&scene.file)
+                .expect("the file")
+                .contains("do: 1")
+        );
+    }
 }
 
 #[test]

@@ -210,7 +210,9 @@ impl<'a> View<'a> {
             self.output
                 .result(&printable(&format!("changed: {}", files.join(", "))))?;
         }
-        if let Some(text) = progress
+        if progress.ended_as_dry_run() {
+            self.output.note("a dry run: nothing was changed");
+        } else if let Some(text) = progress
             .end()
             .and_then(|end| ending(end, self.output.side_theme))
         {
@@ -271,24 +273,8 @@ pub(crate) fn step(
     theme: Theme,
 ) -> Option<String> {
     match event {
-        Event::ModelCallFailed {
-            code,
-            message,
-            retryable,
-            ..
-        } => {
-            let what = if *retryable {
-                "the model failed and is asked again"
-            } else {
-                "the model failed"
-            };
-            Some(format!(
-                "{} {what}: {} [{}]",
-                theme.warning("!"),
-                printable(message),
-                printable(code)
-            ))
-        }
+        // A call that failed ends its turn in the same append; the end says why, once.
+        Event::ModelCallFailed { .. } => None,
         Event::ToolCallFinished {
             call_id,
             status,

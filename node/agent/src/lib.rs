@@ -17,6 +17,7 @@ mod session_actor;
 mod sessions;
 mod tasks;
 mod turn;
+mod turn_log;
 mod undo;
 
 pub use agent::{Agent, Dependencies, SESSIONS_AT_WORK_MAX};

@@ -11,6 +11,7 @@ use crate::agent::Dependencies;
 use crate::error::Error;
 use crate::frames::{AttachmentId, ExecutorInfo, Incoming, Outgoing, Prompt};
 use crate::sessions::read_all;
+use crate::turn_log;
 use aiex_llm::StreamEvent;
 use aiex_session::{
     Actor, Append, Command, Event, ExpectedSeq, Recorded, Rejection, Seq, SessionId, State, Task,
@@ -313,6 +314,7 @@ impl SessionActor {
                 event,
             };
             self.state.evolve(&recorded);
+            turn_log::tell(&recorded.event, &recorded.actor);
             self.broadcast(&Outgoing::Event(recorded));
         }
         Ok(())

@@ -139,6 +139,11 @@ fn undo_step(turn: &Turn, session: SessionId, undo: Option<&UndoPlan>) -> Step {
     if let Some(done) = turn.finished_tool_calls.last() {
         return Step::Finish(match done.status.as_str() {
             "ok" => TurnEnd::Completed,
+            "denied" => TurnEnd::Failed {
+                code: "approval_denied".to_owned(),
+                message: "the files were not put back: the change was refused there".to_owned(),
+                hint: "the tool's answer above says why".to_owned(),
+            },
             _ => TurnEnd::Failed {
                 code: "conflict".to_owned(),
                 message: "the files were not put back".to_owned(),

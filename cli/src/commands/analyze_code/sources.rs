@@ -38,7 +38,7 @@ impl Sources {
     }
 
     fn read_file(path: &Path, place: &Path) -> Result<Self, Error> {
-        fs::File::open(place).map_err(|error| Error::file("read", path, &error))?;
+        tree::open(place).map_err(|error| Error::file("read", path, &error))?;
         let text = text_of(place).map_err(|reason| {
             let too_large =
                 fs::metadata(place).is_ok_and(|metadata| metadata.len() > FILE_BYTES_MAX);

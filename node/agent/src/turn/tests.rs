@@ -319,6 +319,9 @@ fn undo_is_one_call_and_asks_no_model() {
     assert!(
         matches!(done("failed"), Some(Step::Finish(TurnEnd::Failed { code, .. })) if code == "conflict")
     );
+    assert!(
+        matches!(done("denied"), Some(Step::Finish(TurnEnd::Failed { code, .. })) if code == "approval_denied")
+    );
 }
 
 #[test]
