@@ -96,7 +96,10 @@ impl Config {
                 }
                 _ => error.message.clone(),
             },
-            hint: error.hint.clone(),
+            hint: match error.hint.as_str() {
+                "" => "see docs/configuration.md".to_owned(),
+                hint => hint.to_owned(),
+            },
         })
     }
 
