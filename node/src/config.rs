@@ -1,6 +1,7 @@
 //! The node's configuration: defaults < file < environment < flags, parsed once into checked types.
 
 use crate::args::Args;
+use aiex_llm::SecretRef;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
@@ -101,6 +102,23 @@ impl Config {
                 hint => hint.to_owned(),
             },
         })
+    }
+
+    /// Checks that every provider's key is a reference that `resolve` accepts. Apart from [`Config::load`], because a
+    /// configuration can be shown where its secrets are not.
+    pub(crate) fn check_keys(
+        &self,
+        resolve: impl Fn(&SecretRef) -> Result<(), String>,
+    ) -> Result<(), ConfigError> {
+        for (index, provider) in self.llm.provider.iter().enumerate() {
+            let Some(key) = &provider.key else { continue };
+            let checked = key.parse().and_then(|reference| resolve(&reference));
+            checked.map_err(|why| ConfigError {
+                message: format!("llm.provider[{index}].key: {why}"),
+                hint: "name a variable that is set or a file that the node can read".to_owned(),
+            })?;
+        }
+        Ok(())
     }
 
     /// The configuration in force as TOML. Secrets are references, so nothing secret is in it;

@@ -7,11 +7,13 @@ mod data_dir;
 mod secrets;
 mod shutdown;
 mod tasks;
+mod terminal;
 
 use args::Args;
 use clap::Parser as _;
 use config::Config;
 use std::process::ExitCode;
+use terminal::{report, say};
 
 /// Exit code for a configuration that cannot be used (`EX_CONFIG`).
 const EXIT_CONFIG: u8 = 78;
@@ -20,13 +22,18 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let config = match Config::load(&args) {
         Ok(config) => config,
-        Err(error) => {
-            report(&error.to_string(), &error.hint);
-            return ExitCode::from(EXIT_CONFIG);
-        }
+        Err(error) => return refuse(&error),
     };
     if args.dump_config {
         return dump(&config);
+    }
+    // Elsewhere than on its machine a configuration is checked without the secrets themselves.
+    let checked = config.check_keys(|key| match args.check_config {
+        true => Ok(()),
+        false => secrets::resolve(key).map(|_| ()),
+    });
+    if let Err(error) = checked {
+        return refuse(&error);
     }
     if args.check_config {
         say("configuration is valid");
@@ -53,6 +60,11 @@ fn run(config: Config, args: &Args) -> anyhow::Result<()> {
     })
 }
 
+fn refuse(error: &config::ConfigError) -> ExitCode {
+    report(&error.to_string(), &error.hint);
+    ExitCode::from(EXIT_CONFIG)
+}
+
 fn dump(config: &Config) -> ExitCode {
     match config.to_redacted_toml() {
         Ok(text) => {
@@ -63,21 +75,5 @@ fn dump(config: &Config) -> ExitCode {
             report(&error.to_string(), "");
             ExitCode::FAILURE
         }
-    }
-}
-
-#[allow(
-    clippy::print_stdout,
-    reason = "what a person asked this command to print"
-)]
-fn say(text: &str) {
-    println!("{text}");
-}
-
-#[allow(clippy::print_stderr, reason = "logging is not installed yet, or gone")]
-fn report(message: &str, hint: &str) {
-    eprintln!("aiex-node: {message}");
-    if !hint.is_empty() {
-        eprintln!("hint: {hint}");
     }
 }

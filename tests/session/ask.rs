@@ -11,7 +11,7 @@ use std::time::Duration;
 const ASK: [&str; 3] = ["ask", "--model", "scripted"];
 const PRICE: &str = "lib/shop/price.ex";
 
-fn ask<'a>(world: &World, more: &[&'a str]) -> Result<aiex_tests::Ran> {
+fn ask(world: &World, more: &[&str]) -> Result<aiex_tests::Ran> {
     world.run(&[&ASK[..], more].concat())
 }
 

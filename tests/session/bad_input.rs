@@ -188,7 +188,11 @@ fn files_that_are_no_source() -> Result<()> {
             ),
         ],
     )?;
-    // The rest of the project is worked on, and what is left out is named.
+    the_rest_is_worked_on(&world)
+}
+
+/// What is left out is named, and the rest of the project answers.
+fn the_rest_is_worked_on(world: &World) -> Result<()> {
     for args in [&["analyze", "code", "lib"][..], &["ask", "Shop.Price"]] {
         let ran = world.run(args)?;
         ran.expect(0)?;
@@ -248,7 +252,7 @@ fn a_file_that_may_not_be_read() -> Result<()> {
     let (world, session) = begun()?;
     let locked = world.project.join("lib/locked.ex");
     std::fs::write(&locked, "defmodule Locked do\nend\n")?;
-    std::fs::set_permissions(&locked, Permissions::from_mode(0))?;
+    std::fs::set_permissions(&locked, Permissions::from_mode(0o000))?;
     for verb in ["explain", "analyze"] {
         let args = [verb, "code", "lib/locked.ex", "--session", &session];
         let ran = without_privileges(&world.cli()?, &args)?;

@@ -86,78 +86,55 @@ fn prepare(world: &World) -> Result<()> {
 }
 
 fn cases() -> Vec<Case> {
-    let read = |path: &str| json!({ "path": path });
+    let mut cases = out_of_the_project();
+    cases.extend(not_to_be_done());
+    cases
+}
+
+fn read(path: &str) -> Value {
+    json!({ "path": path })
+}
+
+fn edit(path: &str) -> Value {
+    json!({ "path": path, "edits": [{ "old": "top", "new": "no" }], "verify": false })
+}
+
+fn out_of_the_project() -> Vec<Case> {
     let write = |path: &str| json!({ "path": path, "content": "x", "verify": false });
-    let edit = |path: &str| json!({ "path": path, "edits": [{ "old": "top", "new": "no" }], "verify": false });
+    let search = json!({ "pattern": "secret", "path": "lib/out" });
+    let (dots, link) = ("`..`", "symbolic link");
     vec![
-        ("read_file", read("../secret.txt"), "denied", "`..`"),
-        ("read_file", read("lib/../../secret.txt"), "denied", "`..`"),
+        ("read_file", read("../secret.txt"), "denied", dots),
+        ("read_file", read("lib/../../secret.txt"), "denied", dots),
         ("read_file", read("/etc/passwd"), "denied", "absolute"),
-        ("read_file", read("lib/link.ex"), "denied", "symbolic link"),
-        (
-            "read_file",
-            read("lib/out/secret.txt"),
-            "denied",
-            "symbolic link",
-        ),
-        ("list_files", json!({ "path": ".." }), "denied", "`..`"),
-        (
-            "search_text",
-            json!({ "pattern": "secret", "path": "lib/out" }),
-            "failed",
-            "not a directory",
-        ),
-        ("write_file", write("../new.txt"), "denied", "`..`"),
-        (
-            "write_file",
-            write("lib/out/new.txt"),
-            "denied",
-            "symbolic link",
-        ),
+        ("read_file", read("lib/link.ex"), "denied", link),
+        ("read_file", read("lib/out/secret.txt"), "denied", link),
+        ("list_files", read(".."), "denied", dots),
+        ("search_text", search, "failed", "not a directory"),
+        ("write_file", write("../new.txt"), "denied", dots),
+        ("write_file", write("lib/out/new.txt"), "denied", link),
         ("write_file", write("/etc/aiex-new"), "denied", "absolute"),
-        (
-            "write_file",
-            write("lib/link.ex"),
-            "denied",
-            "symbolic link",
-        ),
-        ("edit_file", edit("../secret.txt"), "denied", "`..`"),
-        ("edit_file", edit("lib/link.ex"), "denied", "symbolic link"),
-        (
-            "read_file",
-            read("lib/large.ex"),
-            "failed",
-            "104857600 bytes",
-        ),
+        ("write_file", write("lib/link.ex"), "denied", link),
+        ("edit_file", edit("../secret.txt"), "denied", dots),
+        ("edit_file", edit("lib/link.ex"), "denied", link),
+    ]
+}
+
+fn not_to_be_done() -> Vec<Case> {
+    let wrong_key = json!({ "pfad": "lib/shop.ex" });
+    let shell = json!({ "argv": ["sh", "-c", "cat ../secret.txt"] });
+    let large = "104857600 bytes";
+    vec![
+        ("read_file", read("lib/large.ex"), "failed", large),
         ("read_file", read("lib/bin.ex"), "failed", "binary"),
         ("read_file", read("lib/latin.ex"), "failed", "UTF-8"),
         ("read_file", read("lib/pipe.ex"), "failed", "lib/pipe.ex"),
-        (
-            "read_file",
-            read("lib/absent.ex"),
-            "failed",
-            "does not exist",
-        ),
-        (
-            "read_file",
-            json!({ "pfad": "lib/shop.ex" }),
-            "failed",
-            "not usable",
-        ),
-        (
-            "edit_file",
-            edit("lib/large.ex"),
-            "failed",
-            "104857600 bytes",
-        ),
+        ("read_file", read("lib/absent.ex"), "failed", "not exist"),
+        ("read_file", wrong_key, "failed", "not usable"),
+        ("edit_file", edit("lib/large.ex"), "failed", large),
         ("no_such_tool", json!({}), "failed", "no_such_tool"),
         ("run_command", json!({ "argv": [] }), "failed", "argv"),
-        (
-            "run_command",
-            json!({ "argv": ["sh", "-c", "cat ../secret.txt"] }),
-            "denied",
-            "sh",
-        ),
+        ("run_command", shell, "denied", "sh"),
     ]
 }
 

@@ -72,3 +72,21 @@ fn a_literal_key_is_hidden_in_the_dump() {
     let text = config.to_redacted_toml().unwrap();
     assert!(!text.contains("sk-secret") && text.contains("(hidden)"));
 }
+
+#[test]
+fn a_key_that_is_no_reference_or_resolves_to_nothing_is_named() {
+    let with_key = |key: &str| {
+        let toml = format!(
+            "[[llm.provider]]\nname = \"p\"\ndialect = \"openai\"\nbase_url = \"http://127.0.0.1:1/v1\"\n\
+             key = \"{key}\"\n[[llm.route]]\nmodel = \"m\"\ntargets = [\"p/m\"]\n"
+        );
+        load(&toml, &[]).unwrap()
+    };
+    let pasted = with_key("sk-secret").check_keys(|_| Ok(())).unwrap_err();
+    assert!(pasted.message.contains("llm.provider[0].key"), "{pasted}");
+    assert!(!pasted.message.contains("sk-secret"), "{pasted}");
+    let config = with_key("env:ABSENT");
+    assert!(config.check_keys(|_| Ok(())).is_ok());
+    let absent = config.check_keys(|key| Err(format!("{key:?} is not set")));
+    assert!(absent.unwrap_err().message.contains("ABSENT"));
+}
