@@ -1,0 +1,1 @@
+//! The service over a network in memory, on a clock that jumps.
