@@ -5,7 +5,6 @@ use aiex_scripted_provider::{Fault, Rule, Script, Step, When};
 use aiex_tests::{interrupt, wait_for_exit, wait_until};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use std::net::TcpListener;
 use std::time::Duration;
 
 const ASK: [&str; 3] = ["ask", "--model", "scripted"];
@@ -172,7 +171,7 @@ fn a_provider_that_asks_to_wait_is_asked_again() -> Result<()> {
 
 #[test]
 fn a_provider_that_fails_ends_the_turn_and_not_the_session() -> Result<()> {
-    let nobody = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let nobody = "127.0.0.1:1";
     let more = format!(
         "[llm.retry]\nattempts_max = 2\nbackoff_start_ms = 10\n\n[agent]\nmodel_calls_max = 3\n\n\
          [[llm.provider]]\nname = \"down\"\ndialect = \"openai\"\nbase_url = \"http://{nobody}/v1\"\n\n\

@@ -1,6 +1,6 @@
 //! Bad input at the command line: one clear message, a hint, the documented exit code, and the session stays whole.
 
-use crate::world::World;
+use crate::world::{World, mistyped};
 use aiex_tests::{CommandLine, Ran, run_to_end};
 use anyhow::{Context, Result, ensure};
 use std::fs::{File, Permissions};
@@ -377,8 +377,7 @@ fn tokens_that_open_nothing() -> Result<()> {
     let developer = world.cli()?.with_token(Some(&revoked));
     developer.run(["ask", "Shop"])?.expect(0)?;
     world.run(&["revoke", "token", &id])?.expect(0)?;
-    let valid = world.node.token()?;
-    let mistyped = format!("{}x", &valid[..valid.len() - 1]);
+    let mistyped = mistyped(&world.node.token()?);
     let unknown = || refused(3, "unauthenticated", "token");
     for (what, token, expected) in [
         ("missing", None, refused(3, "unauthenticated", "no token")),

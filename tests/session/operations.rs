@@ -1,6 +1,6 @@
 //! What an operator relies on: probes, metrics, an orderly stop, the configuration as it is in force, the log.
 
-use crate::world::World;
+use crate::world::{World, mistyped};
 use aiex_scripted_provider::{Script, Step};
 use aiex_tests::{http_get, node_command, run_to_end, wait_until};
 use anyhow::{Context, Result, ensure};
@@ -142,7 +142,7 @@ fn the_log_names_sessions_and_no_secret() -> Result<()> {
     let made = world.document(&["create", "token", "--role", "developer"])?;
     let made = made["token"].as_str().context("no token")?.to_owned();
     let first = world.node.token()?;
-    let mistyped = format!("{}x", &first[..first.len() - 1]);
+    let mistyped = mistyped(&first);
     let refused = world
         .cli()?
         .with_token(Some(&mistyped))

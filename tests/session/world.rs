@@ -177,6 +177,12 @@ impl World {
     }
 }
 
+/// The token with another last letter.
+pub(crate) fn mistyped(token: &str) -> String {
+    let (rest, last) = token.split_at(token.len() - 1);
+    format!("{rest}{}", if last == "x" { "y" } else { "x" })
+}
+
 /// The text of a finished tool call's output, in the order of the calls: (status, output).
 pub(crate) fn tool_results(events: &[Value]) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
