@@ -159,12 +159,8 @@ where
 fn tell(report: &mut Report, layer: &str, writers: usize, looped: &Looped, probed: &Probed) {
     let who = who(layer, writers);
     let (p50, p99) = (looped.times.median(), looped.times.percentile(99.0));
-    let probe = probed.times.median();
-    let ratio = p50.as_secs_f64() / probe.as_secs_f64();
-    let against = format!(
-        "{ratio:.2} × an fdatasync of this disk ({:.2} ms just before)",
-        probe.as_secs_f64() * 1e3
-    );
+    let ratio = p50.as_secs_f64() / probed.median.as_secs_f64();
+    let against = format!("{ratio:.1} × an fdatasync ({})", probed.words());
     report.add(Line::millis(AREA, format!("{who}: p50"), p50).note(against));
     report.add(Line::millis(AREA, format!("{who}: p99"), p99));
     let times = looped.per_second / probed.per_second;
