@@ -22,7 +22,7 @@ pub const SHUTDOWN_LIMIT: Duration = Duration::from_secs(2);
 /// Spans and events of the exporter's own stack must not feed the exporter.
 const TRACE_SILENCED: &str = "h2=off,hyper=off,hyper_util=off,tonic=off,tower=off,opentelemetry=off,opentelemetry_sdk=off,opentelemetry_otlp=off";
 const LOG_QUIETED: &str =
-    "h2=warn,hyper=warn,hyper_util=warn,tonic=warn,tower=warn,openraft=warn,opentelemetry=error";
+    "h2=warn,hyper=warn,hyper_util=warn,tonic=warn,tower=warn,openraft=error,opentelemetry=error";
 
 /// Keeps telemetry running. Hold it until the end of the process.
 pub struct Guard {

@@ -5,7 +5,10 @@ use super::ModuleKind;
 /// Gives source and test of a module; `documentation` are the lines of its description.
 pub(super) fn render(kind: ModuleKind, module: &str, documentation: &[String]) -> (String, String) {
     let (about, body) = source(kind);
-    let short = module.rsplit('.').next().unwrap_or(module);
+    let last = module.rsplit('.').next().unwrap_or(module);
+    // an alias named `Supervisor` would hide Elixir's own from the test
+    let aliased = module.contains('.') && !super::STANDARD.contains(&last);
+    let short = if aliased { last } else { module };
     let mut lines: Vec<String> = documentation.to_vec();
     if !lines.is_empty() {
         lines.push(String::new());
@@ -30,7 +33,7 @@ pub(super) fn render(kind: ModuleKind, module: &str, documentation: &[String]) -
         "defmodule {module} do\n  @moduledoc \"\"\"\n{documentation}  \"\"\"\n{}end\n",
         fill(body)
     );
-    let alias = if module.contains('.') {
+    let alias = if aliased {
         format!("\n  alias {module}\n")
     } else {
         String::new()

@@ -33,6 +33,23 @@ fn paths_follow_macro_underscore() {
 }
 
 #[test]
+fn a_name_of_elixirs_own_is_not_aliased() {
+    let made = create(ModuleKind::Supervisor, "Shop.Supervisor", "", &[]).expect("a module");
+    assert!(!made.test_source.contains("alias "), "{}", made.test_source);
+    assert!(
+        made.test_source.contains("Shop.Supervisor"),
+        "{}",
+        made.test_source
+    );
+    let made = create(ModuleKind::Supervisor, "Shop.Tree", "", &[]).expect("a module");
+    assert!(
+        made.test_source.contains("alias Shop.Tree\n"),
+        "{}",
+        made.test_source
+    );
+}
+
+#[test]
 fn siblings_decide_the_directory() {
     let around = [
         ("EEx", "lib/eex.ex"),
