@@ -98,11 +98,12 @@ impl Publisher {
     }
 
     pub(crate) fn subscribe(self: &Arc<Self>) -> Changes {
-        let _current = self.lock();
+        let current = self.lock();
         Changes {
             receiver: self.sender.upgrade().map(|sender| sender.subscribe()),
             publisher: Arc::clone(self),
-            seen: None,
+            whole: Some(Arc::clone(&current)),
+            seen: current.revision,
         }
     }
 }
@@ -112,32 +113,36 @@ impl Publisher {
 pub struct Changes {
     receiver: Option<broadcast::Receiver<(u64, ClusterChange)>>,
     publisher: Arc<Publisher>,
-    /// Revision of what was told; `None` asks for the whole.
-    seen: Option<u64>,
+    /// To be told before anything else.
+    whole: Option<Arc<Snapshot>>,
+    /// Revision of what was told.
+    seen: u64,
 }
 
 impl Changes {
-    /// Waits for the next change, first of all a [`ClusterChange::Resync`]; `None` once the service has ended.
+    /// Waits for the next change; `None` once the service has ended.
+    ///
+    /// The first is a [`ClusterChange::Resync`] with the members at the moment of subscribing.
     ///
     /// Cancel-safe: nothing is lost when the future is dropped.
     pub async fn next(&mut self) -> Option<ClusterChange> {
         loop {
-            let Some(seen) = self.seen else {
-                let whole = self.publisher.snapshot();
-                self.seen = Some(whole.revision);
+            if let Some(whole) = self.whole.take() {
                 return Some(ClusterChange::Resync(whole));
-            };
+            }
             let receiver = self.receiver.as_mut()?;
             match receiver.recv().await {
-                Ok((revision, change)) if revision > seen => {
-                    self.seen = Some(revision);
+                Ok((revision, change)) if revision > self.seen => {
+                    self.seen = revision;
                     return Some(change);
                 }
                 Ok(_) => {}
                 Err(broadcast::error::RecvError::Lagged(_)) => {
                     // What still waits is older than the whole that follows.
                     *receiver = receiver.resubscribe();
-                    self.seen = None;
+                    let whole = self.publisher.snapshot();
+                    self.seen = whole.revision;
+                    self.whole = Some(whole);
                 }
                 Err(broadcast::error::RecvError::Closed) => return None,
             }

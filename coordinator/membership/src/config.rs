@@ -59,8 +59,8 @@ pub struct Timing {
     pub max_interval: Duration,
     /// A node is not live when its heartbeat is this many usual intervals late.
     pub phi: f64,
-    /// A node must be found not live for this long before it is suspect: a busy machine stalls for shorter.
-    pub confirm: Duration,
+    /// A node heard of within this time is never suspect, however regular it was: a busy machine stalls for shorter.
+    pub min_silence: Duration,
     /// From suspect to dead.
     pub dead_after: Duration,
     /// From not answering, or leaving, to being forgotten.
@@ -76,7 +76,7 @@ impl Default for Timing {
             initial_interval: Duration::from_millis(500),
             max_interval: Duration::from_secs(3),
             phi: 8.0,
-            confirm: Duration::from_millis(500),
+            min_silence: Duration::from_millis(1_250),
             dead_after: Duration::from_secs(10),
             dead_grace: Duration::from_secs(15 * 60),
             duplicate_after: Duration::from_secs(5),
@@ -111,7 +111,7 @@ impl Timing {
                 "it must be above the gossip interval, or no heartbeat counts",
             ));
         }
-        if self.dead_grace <= self.confirm + self.dead_after {
+        if self.dead_grace <= self.min_silence + self.dead_after {
             return Err(refused(
                 "timing.dead_grace",
                 "it must be above dead_after, or nobody is ever dead",

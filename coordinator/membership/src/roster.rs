@@ -57,6 +57,8 @@ pub(crate) struct Roster {
 struct Entry {
     incarnation: Incarnation,
     member: Member,
+    /// Its highest heartbeat and when that was first seen.
+    pulse: (u64, Duration),
     /// Since when it is not live, while it is still shown as live.
     doubted_since: Option<Duration>,
     /// False once it was removed; kept only for those that left, which may not return as they were.
@@ -125,6 +127,7 @@ impl Roster {
         let entry = Entry {
             incarnation,
             member: member(node, incarnation, facts, now),
+            pulse: (0, now),
             doubted_since: None,
             shown: true,
         };
@@ -163,20 +166,20 @@ impl Entry {
             return self.expire(now, timing);
         }
         let current = seen.iter().find(|s| s.incarnation == self.incarnation);
+        if let Some(sighting) = current.filter(|sighting| sighting.heartbeat > self.pulse.0) {
+            self.pulse = (sighting.heartbeat, now);
+        }
         match current.and_then(|sighting| sighting.living()) {
             Some(facts) => self.confirm_alive(now, facts),
             None if self.member.state.is_live() => {
                 let since = *self.doubted_since.get_or_insert(now);
                 // A higher incarnation was heard but is not counted as live yet: the process restarts.
-                let restarts = seen.iter().any(|s| s.incarnation > self.incarnation);
-                let wait = timing.confirm
-                    + if restarts {
-                        timing.patience()
-                    } else {
-                        Duration::ZERO
-                    };
-                (!lenient && now.saturating_sub(since) >= wait)
-                    .then(|| self.enter(now, MemberState::Suspect))
+                let restarts = seen.iter().any(|s| s.incarnation > self.incarnation)
+                    && now.saturating_sub(since) < timing.patience();
+                // One that lives but no longer says what it must needs no silence.
+                let is_silent = current.is_some_and(|sighting| sighting.live)
+                    || now.saturating_sub(self.pulse.1) >= timing.min_silence;
+                (is_silent && !restarts && !lenient).then(|| self.enter(now, MemberState::Suspect))
             }
             None => self.expire(now, timing),
         }
@@ -194,6 +197,7 @@ impl Entry {
             return None;
         }
         self.incarnation = incarnation;
+        self.pulse = (0, now);
         self.member = member(self.member.node, incarnation, facts, now);
         self.doubted_since = None;
         Some(if std::mem::replace(&mut self.shown, true) {

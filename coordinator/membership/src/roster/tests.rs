@@ -94,7 +94,11 @@ impl Story {
 
     fn step(&mut self, sightings: &[Sighting]) -> Vec<String> {
         let now = Duration::from_millis(self.now_ms);
-        let changes = self.roster.observe(now, sightings);
+        let mut sightings = sightings.to_vec();
+        for sighting in sightings.iter_mut().filter(|sighting| sighting.live) {
+            sighting.heartbeat = self.now_ms;
+        }
+        let changes = self.roster.observe(now, &sightings);
         changes.iter().map(|change| self.tell(change)).collect()
     }
 
@@ -136,12 +140,12 @@ fn a_node_is_added_only_once_it_lives_and_says_what_it_must() {
 fn silence_is_suspect_then_dead_then_forgotten() {
     let mut story = Story::new();
     story.see(1_000, &[alive(1)]);
-    assert_eq!(story.see(500, &[silent(1)]), [""; 0], "not confirmed yet");
+    assert_eq!(story.see(1_000, &[silent(1)]), [""; 0], "too short");
     assert_eq!(story.see(250, &[silent(1)]), ["suspect@1"]);
     assert_eq!(story.see(9_750, &[silent(1)]), [""; 0]);
     assert_eq!(story.see(250, &[silent(1)]), ["dead@1"]);
     let down_since = story.view[&NODE].down_since;
-    assert_eq!(down_since, Some(Duration::from_millis(1_750)));
+    assert_eq!(down_since, Some(Duration::from_millis(2_250)));
     assert_eq!(story.see(889_750, &[silent(1)]), [""; 0]);
     assert_eq!(story.see(250, &[]), ["-dead@1"]);
     assert_eq!(story.see(10_000, &[silent(1)]), [""; 0]);
@@ -168,9 +172,17 @@ fn a_short_stall_is_not_told() {
     let mut story = Story::new();
     story.see(1_000, &[alive(1)]);
     for _ in 0..10 {
-        assert_eq!(story.see(500, &[silent(1)]), [""; 0]);
+        assert_eq!(story.see(1_000, &[silent(1)]), [""; 0]);
         assert_eq!(story.see(250, &[alive(1)]), [""; 0]);
     }
+}
+
+#[test]
+fn one_that_beats_without_what_it_must_say_is_suspect_at_once() {
+    let mut story = Story::new();
+    story.see(1_000, &[alive(1)]);
+    assert_eq!(story.see(250, &[sighting(1, true, None)]), ["suspect@1"]);
+    assert_eq!(story.see(250, &[alive(1)]), ["up@1"]);
 }
 
 #[test]
@@ -187,7 +199,7 @@ fn a_restart_replaces_at_once_without_a_dead_flash() {
     assert_eq!(story.see(250, &[silent(1), alive(2)]), ["up@2"]);
     // The old one flashes.
     assert_eq!(story.see(60_000, &[alive(1), alive(2)]), [""; 0]);
-    assert_eq!(story.see(1_000, &[alive(1), silent(2)]), ["suspect@2"]);
+    assert_eq!(story.see(1_250, &[alive(1), silent(2)]), ["suspect@2"]);
     // Still live in the detector's eyes when the new one comes: at once too.
     let mut story = Story::new();
     story.see(1_000, &[alive(1)]);
@@ -198,7 +210,7 @@ fn a_restart_replaces_at_once_without_a_dead_flash() {
 fn a_restart_that_never_comes_up_is_suspect_in_the_end() {
     let mut story = Story::new();
     story.see(1_000, &[alive(1)]);
-    assert_eq!(story.see(4_500, &[silent(1), silent(2)]), [""; 0]);
+    assert_eq!(story.see(4_000, &[silent(1), silent(2)]), [""; 0]);
     assert_eq!(story.see(250, &[silent(1), silent(2)]), ["suspect@1"]);
 }
 
@@ -231,7 +243,7 @@ fn draining_and_readiness_are_told() {
     );
     assert!(!story.view[&NODE].takes_work());
     assert_eq!(story.see(1_000, &[draining(1)]), ["draining@1"]);
-    assert_eq!(story.see(1_000, &[]), ["suspect@1"]);
+    assert_eq!(story.see(1_250, &[]), ["suspect@1"]);
     assert!(
         story.view[&NODE].draining,
         "kept, for whoever decides on a replacement"

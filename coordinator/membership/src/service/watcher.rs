@@ -93,6 +93,13 @@ impl Watcher {
                 again = self.begin_again(floor) => gossip = again,
             }
         }
+        self.commands.close();
+        while let Some(command) = self.commands.recv().await {
+            // One more good-bye is answered as the first; others hear that the service stopped.
+            if let (Command::Leave(reply), Some(leaving)) = (command, &mut self.leaving) {
+                leaving.waiting.push(reply);
+            }
+        }
         for reply in self.leaving.into_iter().flat_map(|leaving| leaving.waiting) {
             let _ = reply.send(());
         }
