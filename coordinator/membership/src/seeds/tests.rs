@@ -100,21 +100,22 @@ async fn names_are_resolved_again_and_keep_their_last_addresses() {
     let (alone, alone_rx) = watch::channel(true);
     let resolver = Arc::new(Scripted(Mutex::new(answers)));
     let started = tokio::time::Instant::now();
-    let resolving = tokio::spawn(keep_resolving(seeds, resolver, found, alone_rx));
-    heard
-        .wait_for(|seen| seen.contains(&address(5)))
-        .await
-        .unwrap();
-    heard
-        .wait_for(|seen| *seen == BTreeSet::from([address(5), address(7)]))
-        .await
-        .unwrap();
-    assert_eq!(started.elapsed().as_secs(), 2, "each second while alone");
-    alone.send_replace(false);
     let last = BTreeSet::from([address(5), address(8), address(9)]);
-    heard.wait_for(|seen| *seen == last).await.unwrap();
-    assert!(started.elapsed().as_secs() >= 30, "seldom in company");
-    drop(alone);
-    resolving.await.unwrap();
+    let listening = async {
+        heard
+            .wait_for(|seen| *seen == BTreeSet::from([address(5)]))
+            .await
+            .unwrap();
+        heard
+            .wait_for(|seen| *seen == BTreeSet::from([address(5), address(7)]))
+            .await
+            .unwrap();
+        assert_eq!(started.elapsed().as_secs(), 2, "each second while alone");
+        alone.send_replace(false);
+        heard.wait_for(|seen| *seen == last).await.unwrap();
+        assert!(started.elapsed().as_secs() >= 30, "seldom in company");
+        drop(alone);
+    };
+    tokio::join!(keep_resolving(seeds, resolver, found, alone_rx), listening);
     assert_eq!(*heard.borrow(), last);
 }

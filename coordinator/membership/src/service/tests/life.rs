@@ -274,23 +274,31 @@ async fn what_cannot_be_used_is_refused_with_its_key() {
     type Spoil = fn(&mut crate::Config);
     let cases: [(&str, Spoil); 9] = [
         ("advertise", |c| {
-            c.listen = (Ipv4Addr::UNSPECIFIED, 0).into()
+            c.listen = (Ipv4Addr::UNSPECIFIED, 0).into();
         }),
-        ("seeds", |c| c.seeds = vec!["no port:x".to_owned()]),
+        ("seeds", |c| {
+            c.seeds = vec!["no port:x".to_owned()];
+        }),
         ("client_address", |c| {
-            c.client_address = "nowhere".to_owned()
+            c.client_address = "nowhere".to_owned();
         }),
-        ("peer_address", |c| c.peer_address = String::new()),
-        ("generation_file", |c| c.generation_file = "/".into()),
-        ("timing.phi", |c| c.timing.phi = f64::NAN),
+        ("peer_address", |c| {
+            c.peer_address = String::new();
+        }),
+        ("generation_file", |c| {
+            c.generation_file = "/".into();
+        }),
+        ("timing.phi", |c| {
+            c.timing.phi = f64::NAN;
+        }),
         ("timing.gossip_interval", |c| {
-            c.timing.gossip_interval = Duration::ZERO
+            c.timing.gossip_interval = Duration::ZERO;
         }),
         ("timing.max_interval", |c| {
-            c.timing.max_interval = c.timing.gossip_interval
+            c.timing.max_interval = c.timing.gossip_interval;
         }),
         ("timing.dead_grace", |c| {
-            c.timing.dead_grace = c.timing.dead_after
+            c.timing.dead_grace = c.timing.dead_after;
         }),
     ];
     for (want, spoil) in cases {
