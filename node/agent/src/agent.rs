@@ -1,15 +1,17 @@
 //! The agent: which sessions are at work on this node, and the door to each.
 
-use crate::attachment::{Attachment, FRAMES_WAITING_MAX};
+use crate::attachment::Attachment;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Error;
+use crate::frame_queue::frame_queue;
 use crate::frames::ExecutorInfo;
-use crate::session_actor::{MAILBOX_MAX, Message};
+use crate::session_actor::{MAILBOX_MAX, Message, Workplace};
+use crate::sessions::denied;
 use crate::tasks::{self, AttachmentNumbers};
 use aiex_context::WorkspaceStore;
 use aiex_llm::{Gateway, OFFLINE, Templates};
-use aiex_security::{Permit, SessionArchive, SessionCreate, SessionWrite};
+use aiex_security::{Marker, Permit, SessionArchive, SessionCreate, SessionWrite};
 use aiex_session::{Actor, Append, Command, EventStore, ExpectedSeq, Seq, SessionId, State, Task};
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
@@ -29,7 +31,11 @@ pub struct Dependencies {
     pub workspaces: Arc<WorkspaceStore>,
     pub clock: Arc<dyn Clock>,
     pub(crate) templates: Templates,
+    shard_of: Option<ShardOf>,
 }
+
+/// Tells the number of the shard that keeps a session, for logs and traces.
+pub type ShardOf = Arc<dyn Fn(SessionId) -> u32 + Send + Sync>;
 
 impl Dependencies {
     /// Puts the parts together.
@@ -50,7 +56,19 @@ impl Dependencies {
             workspaces,
             clock,
             templates: Templates::built_in()?,
+            shard_of: None,
         })
+    }
+
+    /// Lets logs and traces name the shard of a session.
+    #[must_use]
+    pub fn naming_shards(mut self, shard_of: ShardOf) -> Self {
+        self.shard_of = Some(shard_of);
+        self
+    }
+
+    pub(crate) fn shard_of(&self, session: SessionId) -> Option<u32> {
+        self.shard_of.as_ref().map(|shard_of| shard_of(session))
     }
 
     /// The route a task runs on: what was asked for, the default, or the offline engine for what only it does.
@@ -147,7 +165,7 @@ impl Agent {
     /// Attaches a client to a session, starting the session's work here when it is not running.
     ///
     /// # Errors
-    /// [`Error::SessionNotFound`], the store's, or a limit.
+    /// [`Error::SessionNotFound`], a refusal for somebody else's session, the store's, or a limit.
     pub async fn attach(
         &self,
         permit: &Permit<SessionWrite>,
@@ -155,8 +173,9 @@ impl Agent {
         last_seq: Seq,
         executor: Option<ExecutorInfo>,
     ) -> Result<Attachment, Error> {
+        self.check_owner(permit, session).await?;
         let id = self.inner.numbers.next();
-        let (frames, live) = mpsc::channel(FRAMES_WAITING_MAX);
+        let (frames, live) = frame_queue();
         let (actor, head) = self
             .ask(session, |reply| Message::Attach {
                 attachment: id,
@@ -179,21 +198,32 @@ impl Agent {
         })
     }
 
-    /// Closes a session for good.
+    /// Closes a session for good. A repeat changes nothing.
     ///
     /// # Errors
-    /// The aggregate's refusal (a running turn), the store's.
+    /// A refusal for somebody else's session, the aggregate's (a running turn), the store's.
     pub async fn archive(
         &self,
         permit: &Permit<SessionArchive>,
         session: SessionId,
     ) -> Result<(), Error> {
+        self.check_owner(permit, session).await?;
         let user = permit.principal().user.clone();
         let message = |reply| Message::Archive {
             user: user.clone(),
             reply,
         };
         self.ask(session, message).await.map(|_| ())
+    }
+
+    /// Refuses what the permit does not reach.
+    pub(crate) async fn check_owner<A: Marker>(
+        &self,
+        permit: &Permit<A>,
+        session: SessionId,
+    ) -> Result<(), Error> {
+        let owner = self.owner(session).await?;
+        permit.covers(&owner).map_err(denied)
     }
 
     /// Stops all work and waits for it; what was committed goes on elsewhere or at the next start.
@@ -240,6 +270,10 @@ impl Agent {
             return Ok(actor.clone());
         }
         if at_work.len() >= SESSIONS_AT_WORK_MAX {
+            // what is left of actors that ended without a word must not keep others out
+            at_work.retain(|_, actor| !actor.is_closed());
+        }
+        if at_work.len() >= SESSIONS_AT_WORK_MAX {
             return Err(Error::LimitReached {
                 what: "the number of sessions at work",
                 actual: at_work.len(),
@@ -249,13 +283,14 @@ impl Agent {
         let (sender, receiver) = mpsc::channel(MAILBOX_MAX);
         at_work.insert(session, sender.clone());
         drop(at_work);
-        tasks::session_actor(
-            self.clone(),
-            Arc::clone(&self.inner.dependencies),
+        let workplace = Workplace {
+            dependencies: Arc::clone(&self.inner.dependencies),
             session,
-            (sender.clone(), receiver),
-            self.inner.stopping.clone(),
-        );
+            own_mailbox: sender.downgrade(),
+            stopping: self.inner.stopping.clone(),
+            tracker: self.inner.tracker.clone(),
+        };
+        tasks::session_actor(self.clone(), workplace, (sender.clone(), receiver));
         Ok(sender)
     }
 
@@ -274,11 +309,18 @@ impl Agent {
         }
     }
 
+    /// How many sessions are at work.
+    #[cfg(test)]
+    pub(crate) fn at_work(&self) -> usize {
+        let at_work = self.inner.at_work.lock();
+        at_work.unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     pub(crate) fn dependencies(&self) -> &Arc<Dependencies> {
         &self.inner.dependencies
     }
 
-    pub(crate) fn tracker(&self) -> TaskTracker {
-        self.inner.tracker.clone()
+    pub(crate) fn tracker(&self) -> &TaskTracker {
+        &self.inner.tracker
     }
 }

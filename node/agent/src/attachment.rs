@@ -4,6 +4,7 @@
 //! attaches again with the last event it has seen.
 
 use crate::error::Error;
+use crate::frame_queue::FrameReceiver;
 use crate::frames::{AttachmentId, Incoming, Outgoing};
 use crate::session_actor::Message;
 use aiex_session::{EventStore, Recorded, Seq, SessionId};
@@ -11,8 +12,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// Frames that may wait for a slow client before it is detached.
-pub(crate) const FRAMES_WAITING_MAX: usize = 1024;
 /// Events read from the store at once during a replay.
 const REPLAY_PAGE_EVENTS: usize = 256;
 
@@ -27,7 +26,7 @@ pub struct Attachment {
     pub(crate) position: Seq,
     pub(crate) caught_up: bool,
     pub(crate) replayed: VecDeque<Recorded>,
-    pub(crate) live: mpsc::Receiver<Outgoing>,
+    pub(crate) live: FrameReceiver,
     pub(crate) actor: mpsc::Sender<Message>,
     pub(crate) store: Arc<dyn EventStore>,
 }
@@ -50,11 +49,18 @@ impl AttachmentSender {
             attachment: self.id,
             user: self.user.clone(),
             incoming,
+            caller: tracing::Span::current(),
         };
         self.actor
             .send(message)
             .await
             .map_err(|_| Error::ShuttingDown)
+    }
+
+    /// Resolves when the session's actor has ended.
+    #[cfg(test)]
+    pub(crate) async fn ended(&self) {
+        self.actor.closed().await;
     }
 }
 
@@ -62,6 +68,12 @@ impl Attachment {
     /// The session's last event when the attachment began.
     pub const fn head(&self) -> Seq {
         self.head
+    }
+
+    /// Makes the notice of the drop go nowhere, as when the mailbox is full.
+    #[cfg(test)]
+    pub(crate) fn forget_farewell(&mut self) {
+        self.actor = mpsc::channel(1).0;
     }
 
     /// A handle to send with.
@@ -73,7 +85,7 @@ impl Attachment {
         }
     }
 
-    /// The next frame; `None` when the session let go of this client (slow reader, shutdown).
+    /// The next frame; `None` when the session let go of this client (slow reader, shutdown). Cancel-safe.
     ///
     /// # Errors
     /// The store's, during the replay.
@@ -105,7 +117,10 @@ impl Attachment {
                     self.position, self.head
                 )));
             }
-            self.replayed.extend(page);
+            // what was committed since comes live, in its place among the deltas
+            let head = self.head;
+            self.replayed
+                .extend(page.into_iter().filter(|recorded| recorded.seq <= head));
         }
         if let Some(recorded) = self.replayed.pop_front() {
             self.position = recorded.seq;

@@ -1,4 +1,4 @@
-//! The agent's only look at the time of day.
+//! The agent's only look at the time of day, and at how long something takes.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,4 +19,12 @@ impl Clock for SystemClock {
             .unwrap_or_default();
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
     }
+}
+
+/// A point in time that durations are measured from. Tests pause it.
+pub(crate) type Moment = tokio::time::Instant;
+
+/// This moment.
+pub(crate) fn now() -> Moment {
+    Moment::now()
 }

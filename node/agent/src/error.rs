@@ -37,6 +37,18 @@ impl From<StoreError> for Error {
                 actual,
                 limit,
             },
+            StoreError::SeqConflict { .. } | StoreError::IdempotencyConflict { .. } => {
+                Self::Rejected {
+                    code: "conflict".to_owned(),
+                    message: error.to_string(),
+                    hint: "the id was used before for something else; choose a new one".to_owned(),
+                }
+            }
+            StoreError::Invalid(_) => Self::Rejected {
+                code: "internal".to_owned(),
+                message: error.to_string(),
+                hint: "this is a defect; report it with the node's log".to_owned(),
+            },
             other => Self::Unavailable(other.to_string()),
         }
     }

@@ -9,7 +9,9 @@ mod attachment;
 mod clock;
 mod config;
 mod error;
+mod frame_queue;
 mod frames;
+mod metrics;
 mod offline_engine;
 mod outcome;
 mod prompt;
@@ -20,11 +22,16 @@ mod turn;
 mod turn_log;
 mod undo;
 
-pub use agent::{Agent, Dependencies, SESSIONS_AT_WORK_MAX};
+#[cfg(test)]
+mod tests;
+
+pub use agent::{Agent, Dependencies, SESSIONS_AT_WORK_MAX, ShardOf};
 pub use attachment::{Attachment, AttachmentSender};
 pub use clock::{Clock, SystemClock};
 pub use config::Config;
 pub use error::Error;
 pub use frames::{AttachmentId, DeltaKind, ExecutorInfo, Incoming, Outgoing, Prompt};
+pub use metrics::describe_metrics;
 pub use offline_engine::AnalysisEngine;
+pub use session_actor::ATTACHMENTS_PER_SESSION_MAX;
 pub use sessions::{ContextQuestion, LIST_SESSIONS_MAX, SessionView};

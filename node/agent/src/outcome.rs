@@ -36,6 +36,20 @@ pub(crate) fn to_session_outcome(json: &str) -> Result<ToolCallOutcome, Error> {
     })
 }
 
+/// Stands in for an outcome that the log does not take.
+pub(crate) fn too_large_to_record(error: &Error) -> ToolCallOutcome {
+    ToolCallOutcome {
+        status: "failed".to_owned(),
+        output: Content::Inline(format!(
+            "The call was carried out, but its outcome is too large to be recorded ({error}). \
+             Look at what it changed, and ask for less in one call."
+        )),
+        accesses: Vec::new(),
+        changes: Vec::new(),
+        verdict: None,
+    }
+}
+
 const fn status(status: ToolStatus) -> &'static str {
     match status {
         ToolStatus::Ok => "ok",

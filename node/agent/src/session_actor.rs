@@ -3,24 +3,32 @@
 //! A loop over a mailbox. After each message it takes the steps that [`crate::turn`] decides until it has to wait.
 //! It ends when nobody is attached and no turn can make progress, and by itself at shutdown; the next use starts it again from the log.
 
+mod clients;
+mod commits;
 mod model_calls;
 mod steps;
 mod tool_calls;
 
 use crate::agent::Dependencies;
 use crate::error::Error;
-use crate::frames::{AttachmentId, ExecutorInfo, Incoming, Outgoing, Prompt};
+use crate::frame_queue::FrameSender;
+use crate::frames::{AttachmentId, ExecutorInfo, Incoming, Prompt};
+use crate::metrics::{self, Counted};
+use crate::prompt::Prepared;
 use crate::sessions::read_all;
-use crate::turn_log;
 use aiex_llm::StreamEvent;
-use aiex_session::{
-    Actor, Append, Command, Event, ExpectedSeq, Recorded, Rejection, Seq, SessionId, State, Task,
-};
+use aiex_session::{Actor, Command, Seq, SessionId, State, Status, Task, TurnEnd};
+pub use clients::ATTACHMENTS_PER_SESSION_MAX;
+use clients::Client;
+use model_calls::ModelCall;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tool_calls::Dispatched;
+use tracing::{Instrument, Span};
 
 /// Messages that may wait for the actor.
 pub(crate) const MAILBOX_MAX: usize = 256;
@@ -32,7 +40,7 @@ pub(crate) enum Message {
     Attach {
         attachment: AttachmentId,
         executor: Option<ExecutorInfo>,
-        frames: mpsc::Sender<Outgoing>,
+        frames: FrameSender,
         /// Answered with the head at the moment of attaching.
         reply: oneshot::Sender<Result<Seq, Error>>,
     },
@@ -43,10 +51,16 @@ pub(crate) enum Message {
         attachment: AttachmentId,
         user: String,
         incoming: Incoming,
+        /// The call the frame came with; a turn it starts belongs to the caller's trace.
+        caller: Span,
     },
     Archive {
         user: String,
         reply: oneshot::Sender<Result<(), Error>>,
+    },
+    ModelPrepared {
+        call_id: String,
+        prepared: Result<Prepared, ModelFailure>,
     },
     ModelSpoke {
         call_id: String,
@@ -67,15 +81,13 @@ pub(crate) struct ModelFailure {
     pub(crate) retryable: bool,
 }
 
-struct Client {
-    executor: Option<ExecutorInfo>,
-    frames: mpsc::Sender<Outgoing>,
-}
-
-/// A running call, ended by its token.
-struct ModelCall {
-    call_id: String,
-    cancel: CancellationToken,
+/// The place an actor works in: what it stands on, its own mailbox, and what ends it.
+pub(crate) struct Workplace {
+    pub(crate) dependencies: Arc<Dependencies>,
+    pub(crate) session: SessionId,
+    pub(crate) own_mailbox: mpsc::WeakSender<Message>,
+    pub(crate) stopping: CancellationToken,
+    pub(crate) tracker: TaskTracker,
 }
 
 /// The actor's memory. Everything but `state` may be lost with the node.
@@ -87,11 +99,15 @@ pub(crate) struct SessionActor {
     own_mailbox: mpsc::WeakSender<Message>,
     clients: BTreeMap<AttachmentId, Client>,
     model_call: Option<ModelCall>,
-    /// Which executor was handed a call.
-    dispatched: BTreeMap<String, AttachmentId>,
-    /// Which clients were asked about a call.
+    /// Which executor was handed a call of the running turn.
+    dispatched: BTreeMap<String, Dispatched>,
+    /// Which clients were asked about a call of the running turn.
     asked: BTreeSet<(String, AttachmentId)>,
+    /// The running turn, for logs and traces.
+    turn_span: Option<Span>,
     stopping: CancellationToken,
+    tracker: TaskTracker,
+    _counted: Counted,
 }
 
 impl SessionActor {
@@ -100,17 +116,21 @@ impl SessionActor {
     /// # Errors
     /// [`LoadFailed`] with [`Error::SessionNotFound`] or the store's error, and the mailbox to answer.
     pub(crate) async fn load(
-        dependencies: Arc<Dependencies>,
-        session: SessionId,
+        workplace: Workplace,
         mailbox: mpsc::Receiver<Message>,
-        own_mailbox: mpsc::WeakSender<Message>,
-        stopping: CancellationToken,
     ) -> Result<Self, LoadFailed> {
+        let Workplace {
+            dependencies,
+            session,
+            own_mailbox,
+            stopping,
+            tracker,
+        } = workplace;
         let state = match load_state(&dependencies, session).await {
             Ok(state) => state,
             Err(error) => return Err(LoadFailed { error, mailbox }),
         };
-        Ok(Self {
+        let mut actor = Self {
             dependencies,
             session,
             state,
@@ -120,44 +140,53 @@ impl SessionActor {
             model_call: None,
             dispatched: BTreeMap::new(),
             asked: BTreeSet::new(),
+            turn_span: None,
             stopping,
-        })
+            tracker,
+            _counted: Counted::one(metrics::SESSIONS_AT_WORK),
+        };
+        // a turn taken over has no caller any more
+        actor.follow_turn(&Span::none());
+        Ok(actor)
     }
 
     /// Runs until the session has nothing to do here, the log refuses, or the node stops.
     pub(crate) async fn run(mut self) {
+        if let Err(error) = self.serve().await {
+            tracing::warn!(%error, "session is put away");
+            self.refuse_all(&error);
+        }
+        self.end_model_call();
+    }
+
+    async fn serve(&mut self) -> Result<(), Error> {
         let idle = Duration::from_millis(self.dependencies.config.idle_ms_max);
         let mut idle_for = Duration::ZERO;
         loop {
-            if let Err(error) = self.advance().await {
-                tracing::warn!(session = %self.session, %error, "session is put away");
-                self.refuse_all(&error);
-                break;
-            }
+            // a message comes before the first step: who made this actor start hears of what the steps do
             let received = tokio::select! {
-                () = self.stopping.cancelled() => break,
+                biased;
+                () = self.stopping.cancelled() => return Ok(()),
                 received = tokio::time::timeout(TICK, self.mailbox.recv()) => received,
             };
             match received {
                 Ok(Some(message)) => {
                     idle_for = Duration::ZERO;
-                    if let Err(error) = self.receive(message).await {
-                        tracing::warn!(session = %self.session, %error, "session is put away");
-                        self.refuse_all(&error);
-                        break;
-                    }
+                    let span = self.span();
+                    self.receive(message).instrument(span).await?;
                 }
-                Ok(None) => break,
+                Ok(None) => return Ok(()),
                 Err(_tick) => {
-                    self.clients.retain(|_, client| !client.frames.is_closed());
+                    self.look_after_clients();
                     idle_for += TICK;
                     if self.clients.is_empty() && self.model_call.is_none() && idle_for >= idle {
-                        break;
+                        return Ok(());
                     }
                 }
             }
+            let span = self.span();
+            self.advance().instrument(span).await?;
         }
-        self.end_model_call();
     }
 
     async fn receive(&mut self, message: Message) -> Result<(), Error> {
@@ -168,9 +197,7 @@ impl SessionActor {
                 frames,
                 reply,
             } => {
-                if reply.send(Ok(self.state.head)).is_ok() {
-                    self.clients.insert(attachment, Client { executor, frames });
-                }
+                self.attach(attachment, executor, frames, reply);
                 Ok(())
             }
             Message::Detach { attachment } => {
@@ -181,25 +208,29 @@ impl SessionActor {
                 attachment,
                 user,
                 incoming,
-            } => self.receive_from_client(attachment, user, incoming).await,
-            Message::Archive { user, reply } => {
-                let outcome = self.command(Command::Archive, &Actor::User(user)).await;
-                let _ = reply.send(outcome.map(|_| ()));
-                Ok(())
+                caller,
+            } => {
+                let outcome = self.obey(attachment, &user, incoming, &caller).await;
+                self.refuse_or_fail(attachment, outcome)
+            }
+            Message::Archive { user, reply } => self.archive(user, reply).await,
+            Message::ModelPrepared { call_id, prepared } => {
+                self.model_prepared(&call_id, prepared).await
             }
             Message::ModelSpoke { call_id, event } => self.model_spoke(&call_id, event).await,
             Message::ModelFailed { call_id, failure } => self.model_failed(&call_id, failure).await,
         }
     }
 
-    async fn receive_from_client(
+    async fn obey(
         &mut self,
         attachment: AttachmentId,
-        user: String,
+        user: &str,
         incoming: Incoming,
+        caller: &Span,
     ) -> Result<(), Error> {
-        let outcome = match incoming {
-            Incoming::Prompt(prompt) => self.start_turn(attachment, prompt, &user).await,
+        match incoming {
+            Incoming::Prompt(prompt) => self.start_turn(attachment, prompt, user, caller).await,
             Incoming::ToolResult { call_id, outcome } => {
                 self.tool_answered(&call_id, &outcome).await
             }
@@ -213,20 +244,9 @@ impl SessionActor {
                     granted,
                     reason,
                 };
-                self.command(command, &Actor::User(user)).await.map(|_| ())
+                self.command(command, &Actor::User(user.to_owned())).await
             }
-            Incoming::CancelTurn { reason } => self.cancel_turn(reason, &user).await,
-        };
-        match outcome {
-            Err(Error::Rejected {
-                code,
-                message,
-                hint,
-            }) => {
-                self.send(attachment, refused(code, message, hint));
-                Ok(())
-            }
-            other => other,
+            Incoming::CancelTurn { reason } => self.cancel_turn(reason, user).await,
         }
     }
 
@@ -235,6 +255,7 @@ impl SessionActor {
         attachment: AttachmentId,
         prompt: Prompt,
         user: &str,
+        caller: &Span,
     ) -> Result<(), Error> {
         let executor_workspace = self
             .clients
@@ -253,122 +274,64 @@ impl SessionActor {
             model,
             workspace_id,
         };
-        self.command(command, &Actor::User(user.to_owned()))
-            .await
-            .map(|_| ())
-    }
-
-    async fn cancel_turn(&mut self, reason: String, user: &str) -> Result<(), Error> {
-        self.end_model_call();
-        let end = aiex_session::TurnEnd::Cancelled { reason };
-        self.command(Command::FinishTurn { end }, &Actor::User(user.to_owned()))
-            .await
-            .map(|_| ())
-    }
-
-    /// Decides one command and commits what it comes to.
-    async fn command(&mut self, command: Command, actor: &Actor) -> Result<usize, Error> {
-        self.commands(vec![command], actor).await
-    }
-
-    /// Decides commands one after the other and commits all their events in one append.
-    async fn commands(&mut self, commands: Vec<Command>, actor: &Actor) -> Result<usize, Error> {
-        let now = self.dependencies.clock.now_unix_ms();
-        let mut ahead = self.state.clone();
-        let mut events: Vec<Event> = Vec::new();
-        for command in commands {
-            for event in aiex_session::decide(&ahead, command, actor).map_err(rejected)? {
-                ahead.evolve(&Recorded {
-                    seq: ahead.head.saturating_add(1),
-                    at_unix_ms: now,
-                    actor: actor.to_string(),
-                    event: event.clone(),
-                });
-                events.push(event);
-            }
-        }
-        if events.is_empty() {
-            return Ok(0);
-        }
-        let count = events.len();
-        self.commit(events, actor, now).await?;
-        Ok(count)
-    }
-
-    /// Appends, then evolves and tells the clients: an event is shown only after it is committed.
-    async fn commit(&mut self, events: Vec<Event>, actor: &Actor, now: i64) -> Result<(), Error> {
-        let append = Append {
-            session: self.session,
-            expected: ExpectedSeq::Exact(self.state.head),
-            request_id: uuid::Uuid::now_v7().to_string(),
-            actor: actor.to_string(),
-            at_unix_ms: now,
-            events: events.clone(),
-        };
-        let appended = self.append_with_retry(append).await?;
-        for (seq, event) in (appended.first_seq..).zip(events) {
-            let recorded = Recorded {
-                seq,
-                at_unix_ms: now,
-                actor: actor.to_string(),
-                event,
-            };
-            self.state.evolve(&recorded);
-            turn_log::tell(&recorded.event, &recorded.actor);
-            self.broadcast(&Outgoing::Event(recorded));
-        }
+        self.command(command, &Actor::User(user.to_owned())).await?;
+        self.follow_turn(caller);
         Ok(())
     }
 
-    /// Repeats an append under its own id while the shard has no leader, for a bounded time.
-    async fn append_with_retry(&self, append: Append) -> Result<aiex_session::Appended, Error> {
-        const ATTEMPTS: u32 = 6;
-        let mut pause = Duration::from_millis(50);
-        for _ in 1..ATTEMPTS {
-            match self.dependencies.store.append(append.clone()).await {
-                Err(aiex_session::StoreError::Unavailable(_)) => tokio::time::sleep(pause).await,
-                other => return Ok(other?),
-            }
-            pause *= 2;
-        }
-        Ok(self.dependencies.store.append(append).await?)
+    async fn cancel_turn(&mut self, reason: String, user: &str) -> Result<(), Error> {
+        let end = TurnEnd::Cancelled { reason };
+        let command = Command::FinishTurn { end };
+        self.command(command, &Actor::User(user.to_owned())).await?;
+        // only now: a cancel that is refused must not cost the answer
+        self.end_model_call();
+        Ok(())
     }
 
-    fn broadcast(&mut self, frame: &Outgoing) {
-        let attachments: Vec<AttachmentId> = self.clients.keys().copied().collect();
-        for attachment in attachments {
-            self.send(attachment, frame.clone());
-        }
-    }
-
-    /// Sends to one client; a client that does not read is let go.
-    fn send(&mut self, attachment: AttachmentId, frame: Outgoing) {
-        let Some(client) = self.clients.get(&attachment) else {
-            return;
+    /// A repeat finds the session archived and is content: the first answer may have been lost.
+    async fn archive(
+        &mut self,
+        user: String,
+        reply: oneshot::Sender<Result<(), Error>>,
+    ) -> Result<(), Error> {
+        let outcome = match self.state.status {
+            Status::Archived => Ok(()),
+            _ => self.command(Command::Archive, &Actor::User(user)).await,
         };
-        if client.frames.try_send(frame).is_err() {
-            self.forget_client(attachment);
+        let _ = reply.send(outcome.clone());
+        match outcome {
+            Err(Error::Rejected { .. }) => Ok(()),
+            other => other,
         }
-    }
-
-    fn forget_client(&mut self, attachment: AttachmentId) {
-        self.clients.remove(&attachment);
-        self.dispatched.retain(|_, holder| *holder != attachment);
-        self.asked.retain(|(_, asked)| *asked != attachment);
-    }
-
-    fn refuse_all(&mut self, error: &Error) {
-        let frame = Outgoing::Refused {
-            code: "unavailable".to_owned(),
-            message: error.to_string(),
-            hint: "attach again; nothing that was shown as done is lost".to_owned(),
-            retryable: true,
-        };
-        self.broadcast(&frame);
     }
 
     fn task(&self) -> Option<&Task> {
         self.state.turn.as_ref().map(|turn| &turn.task)
+    }
+
+    /// What lines about the present work stand in: the turn, or the session when none runs.
+    fn span(&self) -> Span {
+        self.turn_span.clone().unwrap_or_else(Span::current)
+    }
+
+    /// Gives a turn that runs and has no span one of its own, below `caller`.
+    fn follow_turn(&mut self, caller: &Span) {
+        let Some(turn) = &self.state.turn else { return };
+        if self.turn_span.is_some() {
+            return;
+        }
+        let span = tracing::info_span!(
+            parent: caller,
+            "turn",
+            session = %self.session,
+            shard = tracing::field::Empty,
+            turn = turn.number,
+            request = turn.request_id,
+        );
+        if let Some(shard) = self.dependencies.shard_of(self.session) {
+            span.record("shard", shard);
+        }
+        self.turn_span = Some(span);
     }
 }
 
@@ -382,21 +345,4 @@ pub(crate) struct LoadFailed {
 async fn load_state(dependencies: &Dependencies, session: SessionId) -> Result<State, Error> {
     let events = read_all(dependencies, session).await?;
     Ok(State::replay(&events))
-}
-
-fn refused(code: String, message: String, hint: String) -> Outgoing {
-    Outgoing::Refused {
-        code,
-        message,
-        hint,
-        retryable: false,
-    }
-}
-
-fn rejected(rejection: Rejection) -> Error {
-    Error::Rejected {
-        code: rejection.code.to_owned(),
-        message: rejection.message,
-        hint: rejection.hint,
-    }
 }

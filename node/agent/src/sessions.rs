@@ -3,9 +3,10 @@
 use crate::agent::{Agent, Dependencies};
 use crate::error::Error;
 use crate::prompt::{Call, assembled, tool_specs};
+use crate::tasks;
 use aiex_context::Assembled;
 use aiex_security::{
-    Permit, SessionCreate, SessionExport, SessionFork, SessionImport, SessionList, SessionRead,
+    Marker, Permit, SessionExport, SessionFork, SessionImport, SessionList, SessionRead,
 };
 use aiex_session::{
     At, ContentBlock, EventStore, FileChanges, Message, Recorded, Recorder, Role, Seq,
@@ -39,16 +40,17 @@ pub struct ContextQuestion {
 }
 
 impl Agent {
-    /// Lists the sessions the caller may see, newest first.
+    /// Lists the sessions the caller may see and wants, newest first, at most [`LIST_SESSIONS_MAX`].
     ///
     /// # Errors
     /// The store's.
     pub async fn list(
         &self,
         permit: &Permit<SessionList>,
+        wanted: impl Fn(&SessionSummary) -> bool,
     ) -> Result<Vec<(SessionId, SessionSummary)>, Error> {
         let mut sessions = self.dependencies().store.summaries().await?;
-        sessions.retain(|(_, summary)| permit.covers(&summary.owner).is_ok());
+        sessions.retain(|(_, summary)| permit.covers(&summary.owner).is_ok() && wanted(summary));
         sessions.sort_by_key(|(session, summary)| {
             (std::cmp::Reverse(summary.updated_unix_ms), *session)
         });
@@ -66,26 +68,29 @@ impl Agent {
         session: SessionId,
         at: Option<At>,
     ) -> Result<SessionView, Error> {
+        self.check_owner(permit, session).await?;
         let events = read_all(self.dependencies(), session).await?;
-        let summary: SessionSummary = project(&events);
-        permit.covers(&summary.owner).map_err(denied)?;
-        let events = match at {
-            None => events,
-            Some(at) => events_until(&events, at).map_err(wrong_point)?.to_vec(),
-        };
-        Ok(SessionView {
-            summary: project(&events),
-            transcript: project(&events),
-            usage: project(&events),
-            file_changes: project(&events),
-            events,
+        tasks::computing(move || {
+            let events = match at {
+                None => events,
+                Some(at) => events_until(&events, at).map_err(wrong_point)?.to_vec(),
+            };
+            Ok(SessionView {
+                summary: project(&events),
+                transcript: project(&events),
+                usage: project(&events),
+                file_changes: project(&events),
+                events,
+            })
         })
+        .await
     }
 
     /// Copies a session up to `at` (0: the head) into `target`, which the caller owns.
     ///
     /// # Errors
-    /// As [`Agent::view`]; repeating it with the same target is harmless.
+    /// As [`Agent::view`]; repeating it with the same target is harmless. A caller that goes away in the middle
+    /// leaves a whole copy behind.
     pub async fn fork(
         &self,
         permit: &Permit<SessionFork>,
@@ -94,14 +99,16 @@ impl Agent {
         target: SessionId,
         title: Option<String>,
     ) -> Result<SessionSummary, Error> {
+        self.check_owner(permit, session).await?;
         let events = read_all(self.dependencies(), session).await?;
-        let parent: SessionSummary = project(&events);
-        permit.covers(&parent.owner).map_err(denied)?;
-        let at = if at == 0 { parent.head_seq } else { at };
         let recorder = self.recorder(&permit.principal().user);
-        let copy =
-            aiex_session::fork(session, &events, at, title, &recorder).map_err(wrong_point)?;
-        self.write_copy(target, &copy, &format!("fork-{target}"))
+        let copy = tasks::computing(move || {
+            let head = events.last().map_or(0, |last| last.seq);
+            let at = if at == 0 { head } else { at };
+            aiex_session::fork(session, &events, at, title, &recorder).map_err(wrong_point)
+        })
+        .await?;
+        self.write_copy(target, copy, format!("fork-{target}"))
             .await
     }
 
@@ -114,10 +121,13 @@ impl Agent {
         permit: &Permit<SessionExport>,
         session: SessionId,
     ) -> Result<Vec<u8>, Error> {
+        self.check_owner(permit, session).await?;
         let events = read_all(self.dependencies(), session).await?;
-        let summary: SessionSummary = project(&events);
-        permit.covers(&summary.owner).map_err(denied)?;
-        aiex_session::export(session, &events).map_err(|error| Error::Damaged(error.to_string()))
+        tasks::computing(move || {
+            aiex_session::export(session, &events)
+                .map_err(|error| Error::Damaged(error.to_string()))
+        })
+        .await
     }
 
     /// Brings a document in as `target`; its owner stays who the document says only when that is the caller.
@@ -127,28 +137,13 @@ impl Agent {
     pub async fn import(
         &self,
         permit: &Permit<SessionImport>,
-        document: &[u8],
+        document: Vec<u8>,
         target: SessionId,
     ) -> Result<SessionSummary, Error> {
-        let document: SessionDocument =
-            aiex_session::import(document).map_err(|error| Error::Rejected {
-                code: "invalid_argument".to_owned(),
-                message: format!("the file is not a session: {error}"),
-                hint: error.hint,
-            })?;
         let user = permit.principal().user.clone();
-        let origin = document.session;
-        let events = document.settled(&self.recorder(&user));
-        let summary: SessionSummary = project(&events);
-        if summary.owner == user {
-            return self
-                .write_copy(target, &events, &format!("import-{target}"))
-                .await;
-        }
         let recorder = self.recorder(&user);
-        let copy = aiex_session::fork(origin, &events, summary.head_seq, None, &recorder)
-            .map_err(wrong_point)?;
-        self.write_copy(target, &copy, &format!("import-{target}"))
+        let events = tasks::computing(move || brought_in(&document, &user, &recorder)).await?;
+        self.write_copy(target, events, format!("import-{target}"))
             .await
     }
 
@@ -173,15 +168,14 @@ impl Agent {
     ///
     /// # Errors
     /// A refusal for somebody else's session, or the store's.
-    pub async fn summary(
+    pub async fn summary<A: Marker>(
         &self,
-        permit: &Permit<SessionCreate>,
+        permit: &Permit<A>,
         session: SessionId,
     ) -> Result<SessionSummary, Error> {
+        self.check_owner(permit, session).await?;
         let events = read_all(self.dependencies(), session).await?;
-        let summary: SessionSummary = project(&events);
-        permit.covers(&summary.owner).map_err(denied)?;
-        Ok(summary)
+        Ok(project(&events))
     }
 
     /// What the next model call of the session would contain, item by item; `None` for a session not begun.
@@ -196,34 +190,39 @@ impl Agent {
     ) -> Result<Assembled, Error> {
         let events = match session {
             None => Vec::new(),
-            Some(session) => read_all(self.dependencies(), session).await?,
+            Some(session) => {
+                self.check_owner(permit, session).await?;
+                read_all(self.dependencies(), session).await?
+            }
         };
-        let summary: SessionSummary = project(&events);
-        if session.is_some() {
-            permit.covers(&summary.owner).map_err(denied)?;
-        }
-        let call = context_call(&State::replay(&events), wanted);
         let dependencies = Arc::clone(self.dependencies());
-        let work = move || assembled(&dependencies, &call, &tool_specs(&call.task));
-        let done = tokio::task::spawn_blocking(work).await;
-        done.map_err(|error| Error::Unavailable(error.to_string()))?
-            .map_err(|failure| Error::Rejected {
+        tasks::computing(move || {
+            let call = context_call(&State::replay(&events), wanted);
+            let shown = assembled(&dependencies, &call, &tool_specs(&call.task));
+            shown.map_err(|failure| Error::Rejected {
                 code: failure.code,
                 message: failure.message,
                 hint: failure.hint,
             })
+        })
+        .await
     }
 
+    /// Writes a copy of several appends; half of one would be a session that nobody meant.
     async fn write_copy(
         &self,
         target: SessionId,
-        events: &[Recorded],
-        request_id: &str,
+        events: Vec<Recorded>,
+        request_id: String,
     ) -> Result<SessionSummary, Error> {
-        for append in appends_of(target, events, request_id)? {
-            self.dependencies().store.append(append).await?;
-        }
-        Ok(project(events))
+        let store = Arc::clone(&self.dependencies().store);
+        let write = async move {
+            for append in appends_of(target, &events, &request_id)? {
+                store.append(append).await?;
+            }
+            Ok(project(&events))
+        };
+        tasks::to_the_end(self.tracker(), write).await
     }
 
     fn recorder(&self, user: &str) -> Recorder {
@@ -233,6 +232,23 @@ impl Agent {
             at_unix_ms: self.dependencies().clock.now_unix_ms(),
         }
     }
+}
+
+/// The events of an imported document, as a fork unless the document is the caller's own.
+fn brought_in(document: &[u8], user: &str, recorder: &Recorder) -> Result<Vec<Recorded>, Error> {
+    let document: SessionDocument =
+        aiex_session::import(document).map_err(|error| Error::Rejected {
+            code: "invalid_argument".to_owned(),
+            message: format!("the file is not a session: {error}"),
+            hint: error.hint,
+        })?;
+    let origin = document.session;
+    let events = document.settled(recorder);
+    let summary: SessionSummary = project(&events);
+    if summary.owner == user {
+        return Ok(events);
+    }
+    aiex_session::fork(origin, &events, summary.head_seq, None, recorder).map_err(wrong_point)
 }
 
 /// Reads a whole session.
@@ -304,7 +320,7 @@ fn context_call(state: &State, wanted: ContextQuestion) -> Call {
     }
 }
 
-fn denied(denied: aiex_security::Denied) -> Error {
+pub(crate) fn denied(denied: aiex_security::Denied) -> Error {
     Error::Rejected {
         code: "permission_denied".to_owned(),
         message: denied.message,

@@ -3,31 +3,35 @@
 use crate::agent::{Agent, Dependencies};
 use crate::error::Error;
 use crate::frames::AttachmentId;
-use crate::session_actor::{Message, ModelFailure, SessionActor};
+use crate::prompt::{Call, prepare};
+use crate::session_actor::{Message, ModelFailure, SessionActor, Workplace};
 use aiex_llm::{ErrorKind, Gateway, ModelRequest, StreamEvent};
-use aiex_session::SessionId;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument, Span};
 
 /// Runs one session's actor. Owner: the agent's table. Ends: idle, refused by the log, or shutdown.
-#[allow(clippy::disallowed_methods, reason = "the crate's one place to spawn")]
 pub(crate) fn session_actor(
     agent: Agent,
-    dependencies: Arc<Dependencies>,
-    session: SessionId,
+    workplace: Workplace,
     mailbox: (mpsc::Sender<Message>, mpsc::Receiver<Message>),
-    stopping: CancellationToken,
 ) {
     let (sender, receiver) = mailbox;
-    let weak = sender.downgrade();
-    let span = tracing::info_span!("session", session = %session);
-    let tracker = agent.tracker();
+    let session = workplace.session;
+    // a root: the session outlives the call that woke it
+    let span = tracing::info_span!(parent: None, "session", session = %session, shard = tracing::field::Empty);
+    if let Some(shard) = workplace.dependencies.shard_of(session) {
+        span.record("shard", shard);
+    }
+    let tracker = workplace.tracker.clone();
     tracker.spawn(
         async move {
-            match SessionActor::load(dependencies, session, receiver, weak, stopping).await {
+            match SessionActor::load(workplace, receiver).await {
                 Ok(actor) => actor.run().await,
                 Err(failed) => refuse_waiting(failed.mailbox, failed.error).await,
             }
@@ -53,31 +57,98 @@ async fn refuse_waiting(mut mailbox: mpsc::Receiver<Message>, error: Error) {
     }
 }
 
+/// Carries a piece of work to its end although the caller may go away in the middle. Owner: the agent.
+/// Ends: with the work, which must be bounded.
+///
+/// # Errors
+/// The work's, or [`Error::Unavailable`] when it panicked.
+pub(crate) async fn to_the_end<T: Send + 'static>(
+    tracker: &TaskTracker,
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    let done = tracker.spawn(work.in_current_span()).await;
+    done.map_err(|error| Error::Unavailable(error.to_string()))?
+}
+
+/// Runs work that computes for long off the async workers. Owner: the caller. Ends: with the work.
+///
+/// # Errors
+/// The work's, or [`Error::Unavailable`] when it panicked.
+pub(crate) async fn computing<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::Unavailable(error.to_string()))?
+}
+
+/// What a task of a model call tells its actor with, and what ends it.
+pub(crate) struct ModelTask {
+    pub(crate) call_id: String,
+    pub(crate) mailbox: mpsc::Sender<Message>,
+    pub(crate) cancel: CancellationToken,
+    /// The span of the turn.
+    pub(crate) turn: Span,
+}
+
+/// Assembles a call's prompt off the async workers: it reads files and counts tokens. Owner: the session's actor,
+/// by `cancel`. Ends: with the prompt.
+pub(crate) fn model_preparation(
+    tracker: &TaskTracker,
+    task: ModelTask,
+    dependencies: Arc<Dependencies>,
+    call: Call,
+) {
+    let span = tracing::info_span!(parent: &task.turn, "model_prompt", call = %task.call_id);
+    tracker.spawn(
+        async move {
+            let work = tokio::task::spawn_blocking(move || prepare(&dependencies, call));
+            let prepared = tokio::select! {
+                () = task.cancel.cancelled() => return,
+                prepared = work => prepared,
+            };
+            let prepared = prepared.unwrap_or_else(|error| Err(defect(&error.to_string())));
+            let call_id = task.call_id;
+            let message = Message::ModelPrepared { call_id, prepared };
+            let _ = task.mailbox.send(message).await;
+        }
+        .instrument(span),
+    );
+}
+
 /// Reads one answer of a model. Owner: the session's actor, by `cancel`. Ends: with the answer.
-#[allow(clippy::disallowed_methods, reason = "the crate's one place to spawn")]
 pub(crate) fn model_call(
+    tracker: &TaskTracker,
+    task: ModelTask,
     gateway: Arc<Gateway>,
     request: ModelRequest,
-    call_id: String,
-    mailbox: mpsc::Sender<Message>,
-    cancel: CancellationToken,
 ) {
-    let span = tracing::info_span!("model_call", call_id = %call_id, model = %request.model);
-    tokio::spawn(
+    let span = tracing::info_span!(parent: &task.turn, "model_call", call = %task.call_id, model = %request.model);
+    tracker.spawn(
         async move {
-            let work = read_answer(&gateway, request, &call_id, &mailbox);
+            let work = read_answer(&gateway, request, &task.call_id, &task.mailbox);
+            // without a word from here the turn would wait for ever
+            let work = AssertUnwindSafe(work).catch_unwind();
             let outcome = tokio::select! {
-                () = cancel.cancelled() => return,
-                outcome = work => outcome,
+                () = task.cancel.cancelled() => return,
+                outcome = work => outcome.unwrap_or_else(|_| Err(defect("the provider panicked"))),
             };
             if let Err(failure) = outcome {
-                let _ = mailbox
-                    .send(Message::ModelFailed { call_id, failure })
-                    .await;
+                let call_id = task.call_id;
+                let message = Message::ModelFailed { call_id, failure };
+                let _ = task.mailbox.send(message).await;
             }
         }
         .instrument(span),
     );
+}
+
+fn defect(reason: &str) -> ModelFailure {
+    ModelFailure {
+        code: "internal".to_owned(),
+        message: format!("the model was not asked to the end: {reason}"),
+        hint: "see the log of the node".to_owned(),
+        retryable: false,
+    }
 }
 
 async fn read_answer(

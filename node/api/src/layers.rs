@@ -1,3 +1,4 @@
-//! What every call passes before its service, in this order: identity.
+//! What every call passes before its service, in this order: trace, identity.
 
 pub(crate) mod authenticate;
+pub(crate) mod trace;

@@ -54,6 +54,20 @@ impl TokenDirectory {
         verify(&record, &presented, now).map_err(unbelieved)
     }
 
+    /// Checks that a token that was believed before has not ended since.
+    pub(crate) async fn still_valid(&self, token_id: &str) -> Result<(), Refusal> {
+        let now = self.clock.now_unix_ms();
+        let found = self.find(token_id).await?;
+        let (record, _) = found.ok_or_else(|| unbelieved(aiex_security::Error::TokenUnknown))?;
+        if record.revoked {
+            return Err(unbelieved(aiex_security::Error::TokenRevoked));
+        }
+        if record.expires_unix_ms != 0 && now >= record.expires_unix_ms {
+            return Err(unbelieved(aiex_security::Error::TokenExpired));
+        }
+        Ok(())
+    }
+
     /// Makes the first token of a new cluster.
     ///
     /// # Errors
@@ -147,6 +161,11 @@ impl TokenDirectory {
         let mut believed = self.believed.lock().unwrap_or_else(PoisonError::into_inner);
         if believed.len() >= BELIEVED_MAX {
             believed.clear();
+        }
+        // an older look at the register must not bring a revoked token back
+        let revoked = believed.get(&record.token_id);
+        if revoked.is_some_and(|(_, known)| known.revoked) {
+            return;
         }
         believed.insert(record.token_id.clone(), (now, record));
     }

@@ -28,9 +28,12 @@ impl SessionActor {
                 Err(error) => self.end_impossible(error).await?,
             }
         }
-        Err(Error::Damaged(
-            "the turn takes steps without an end".to_owned(),
-        ))
+        self.end_impossible(Error::Rejected {
+            code: "internal".to_owned(),
+            message: "the turn takes steps without an end".to_owned(),
+            hint: "this is a defect; report it with the node's log".to_owned(),
+        })
+        .await
     }
 
     /// A step the aggregate or a limit refuses would be refused for ever: it ends the turn, never the session.
@@ -54,26 +57,23 @@ impl SessionActor {
             hint,
         };
         self.command(Command::FinishTurn { end }, &Actor::Node)
-            .await?;
-        Ok(())
+            .await
     }
 
     /// True when the next step can be decided at once.
     async fn take(&mut self, step: Step) -> Result<bool, Error> {
         match step {
             Step::CallModel { call_id } => {
-                self.call_model(call_id).await?;
+                if !self.calls_model(&call_id) {
+                    self.begin_model_call(call_id);
+                }
                 Ok(false)
             }
             Step::RepeatModelCall { call_id } => {
-                let running = self
-                    .model_call
-                    .as_ref()
-                    .is_some_and(|call| call.call_id == call_id);
-                if !running {
+                if !self.calls_model(&call_id) {
                     let turn = self.state.turn.as_ref().map_or(0, |turn| turn.number);
                     self.broadcast(&Outgoing::AnswerRestarted { turn });
-                    self.start_model_call(call_id).await?;
+                    self.begin_model_call(call_id);
                 }
                 Ok(false)
             }
@@ -122,8 +122,7 @@ impl SessionActor {
                 hint: "ask again, or pass --yes to approve file changes in advance".to_owned(),
             },
         });
-        self.commands(commands, &Actor::Node).await?;
-        Ok(())
+        self.commands(commands, &Actor::Node).await
     }
 
     /// Works an undo out from the log, once per decision that needs it.

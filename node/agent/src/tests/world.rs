@@ -5,7 +5,7 @@ mod faulty_store;
 mod scripted_model;
 
 pub(super) use client::{Client, Ledger, outcome};
-pub(super) use faulty_store::{FaultyStore, Fault};
+pub(super) use faulty_store::{Fault, FaultyStore};
 pub(super) use scripted_model::{Line, ScriptedModel, says};
 
 use crate::{Agent, Clock, Config, Dependencies, ExecutorInfo};
@@ -37,8 +37,18 @@ pub(super) struct World {
 }
 
 impl World {
-    /// A world whose model answers the n-th call of a turn with the n-th script.
+    /// A world whose model answers the n-th call of a turn with the n-th script. It stands in the offline engine's
+    /// place, which reads no assembled prompt: that keeps the tests quick.
     pub(super) fn new(scripts: Vec<Vec<Line>>) -> Self {
+        Self::with_model(ScriptedModel::new(aiex_llm::OFFLINE, scripts))
+    }
+
+    /// A world whose model is asked like any other, with tools, rules and code in the prompt.
+    pub(super) fn assembling(scripts: Vec<Vec<Line>>) -> Self {
+        Self::with_model(ScriptedModel::new("scripted", scripts))
+    }
+
+    fn with_model(model: ScriptedModel) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let workspaces = WorkspaceStore::open(aiex_context::Config {
             dir: dir.path().join("context"),
@@ -47,7 +57,7 @@ impl World {
         .unwrap();
         Self {
             kept: Arc::new(MemoryStore::new()),
-            model: Arc::new(ScriptedModel::new(scripts)),
+            model: Arc::new(model),
             clock: Arc::new(TestClock(AtomicI64::new(1_700_000_000_000))),
             config: Config::default(),
             session: SessionId::from_bytes([7; 16]),
@@ -63,10 +73,11 @@ impl World {
     /// A node over the kept store, with a way to make it fail.
     pub(super) fn node(&self) -> (Agent, Arc<FaultyStore>) {
         let store = Arc::new(FaultyStore::new(Arc::clone(&self.kept)));
+        let name = aiex_llm::Provider::name(&*self.model);
         let config = aiex_llm::Config {
             route: vec![RouteConfig {
-                model: "m".to_owned(),
-                targets: vec!["scripted/m".to_owned()],
+                model: name.to_owned(),
+                targets: vec![format!("{name}/m")],
             }],
             retry: RetryConfig {
                 attempts_max: 1,
@@ -90,7 +101,12 @@ impl World {
     pub(super) async fn node_with_session(&self) -> (Agent, Arc<FaultyStore>) {
         let (agent, store) = self.node();
         agent
-            .create(&permit("ana", aiex_security::SessionCreate), self.session, "t".to_owned(), "shop".to_owned())
+            .create(
+                &permit("ana", aiex_security::SessionCreate),
+                self.session,
+                "t".to_owned(),
+                "shop".to_owned(),
+            )
             .await
             .unwrap();
         (agent, store)
@@ -106,7 +122,10 @@ impl World {
 
     pub(super) async fn types(&self) -> Vec<&'static str> {
         let events = self.events().await;
-        events.iter().map(|recorded| recorded.event.event_type()).collect()
+        events
+            .iter()
+            .map(|recorded| recorded.event.event_type())
+            .collect()
     }
 
     /// Attaches ana without tools.

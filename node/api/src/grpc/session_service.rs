@@ -8,8 +8,8 @@ use crate::rooms::Rooms;
 use aiex_agent::{ContextQuestion, SessionView};
 use aiex_proto::v1::{self, sessions_server::Sessions};
 use aiex_security::{
-    SessionArchive, SessionCreate, SessionExport, SessionFork, SessionImport, SessionList,
-    SessionRead, SessionWrite,
+    Marker, Permit, SessionArchive, SessionCreate, SessionExport, SessionFork, SessionImport,
+    SessionList, SessionRead, SessionWrite,
 };
 use aiex_session::{At, SessionId, SessionSummary};
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -72,16 +72,14 @@ impl Sessions for SessionService {
             0 => usize::MAX,
             limit => usize::try_from(limit).unwrap_or(usize::MAX),
         };
-        let listed = self
-            .rooms
-            .agent
-            .list(&permit)
-            .await
-            .map_err(Refusal::from)?;
+        let is_wanted = |summary: &SessionSummary| {
+            (wanted.include_archived || summary.state() != "archived")
+                && (wanted.project.is_empty() || summary.project == wanted.project)
+        };
+        let listed = self.rooms.agent.list(&permit, is_wanted).await;
         let sessions = listed
+            .map_err(Refusal::from)?
             .iter()
-            .filter(|(_, summary)| wanted.include_archived || summary.state() != "archived")
-            .filter(|(_, summary)| wanted.project.is_empty() || summary.project == wanted.project)
             .take(limit)
             .map(|(session, summary)| self.summary_to_wire(*session, summary))
             .collect();
@@ -135,17 +133,14 @@ impl Sessions for SessionService {
         &self,
         request: Request<v1::ArchiveSessionRequest>,
     ) -> Result<Response<v1::SessionSummary>, Status> {
-        let closing = permit(&request, SessionArchive)?;
-        let creating = permit(&request, SessionCreate)?;
+        let permit = permit(&request, SessionArchive)?;
         let session = session_id(&request.get_ref().session_id)?;
-        let before = self.summary(&creating, session).await?;
-        closing.covers(&before.owner).map_err(Refusal::from)?;
-        self.rooms
-            .agent
-            .archive(&closing, session)
+        let agent = &self.rooms.agent;
+        agent
+            .archive(&permit, session)
             .await
             .map_err(Refusal::from)?;
-        let summary = self.summary(&creating, session).await?;
+        let summary = self.summary(&permit, session).await?;
         Ok(Response::new(self.summary_to_wire(session, &summary)))
     }
 
@@ -191,7 +186,7 @@ impl Sessions for SessionService {
         let summary = self
             .rooms
             .agent
-            .import(&permit, &document, target)
+            .import(&permit, document, target)
             .await
             .map_err(Refusal::from)?;
         Ok(Response::new(self.summary_to_wire(target, &summary)))
@@ -236,9 +231,9 @@ impl Sessions for SessionService {
 
 impl SessionService {
     /// A summary for the reply of a call that was already permitted.
-    async fn summary(
+    async fn summary<A: Marker>(
         &self,
-        permit: &aiex_security::Permit<SessionCreate>,
+        permit: &Permit<A>,
         session: SessionId,
     ) -> Result<SessionSummary, Refusal> {
         Ok(self.rooms.agent.summary(permit, session).await?)

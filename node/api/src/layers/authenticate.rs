@@ -1,6 +1,6 @@
 //! Identity first: no call reaches a service, reflection or health without a believed token.
 //!
-//! Stands before everything else because limits, audit and permission all need to know who calls.
+//! Stands before everything but the trace because limits, audit and permission all need to know who calls.
 
 use crate::convert::error::Refusal;
 use crate::tokens::TokenDirectory;
@@ -24,6 +24,7 @@ pub(crate) async fn authenticate(
 ) -> Response {
     match admit(&tokens, request.uri().path(), request.headers()).await {
         Ok(principal) => {
+            tracing::Span::current().record("user", &principal.user);
             request.extensions_mut().insert(principal);
             next.run(request).await
         }

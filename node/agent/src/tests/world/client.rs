@@ -57,7 +57,9 @@ impl Client {
         last_seq: Seq,
         executor: Option<ExecutorInfo>,
     ) -> Self {
-        Self::try_attach(agent, session, last_seq, executor).await.unwrap()
+        Self::try_attach(agent, session, last_seq, executor)
+            .await
+            .unwrap()
     }
 
     pub(in crate::tests) async fn try_attach(
@@ -76,7 +78,13 @@ impl Client {
     }
 
     pub(in crate::tests) async fn ask(&self, request_id: &str) {
-        self.prompt(request_id, Task::Ask { text: "why?".to_owned() }).await;
+        self.prompt(
+            request_id,
+            Task::Ask {
+                text: "why?".to_owned(),
+            },
+        )
+        .await;
     }
 
     pub(in crate::tests) async fn prompt(&self, request_id: &str, task: Task) {
@@ -124,7 +132,10 @@ impl Client {
     }
 
     /// Reads on until a frame of interest.
-    pub(in crate::tests) async fn until<T>(&mut self, wanted: impl Fn(&Outgoing) -> Option<T>) -> T {
+    pub(in crate::tests) async fn until<T>(
+        &mut self,
+        wanted: impl Fn(&Outgoing) -> Option<T>,
+    ) -> T {
         loop {
             let frame = self.next().await.expect("the session let go of the client");
             if let Some(found) = wanted(&frame) {
@@ -168,7 +179,9 @@ impl Client {
     /// Code and whether the same frame may work later.
     pub(in crate::tests) async fn refusal(&mut self) -> (String, bool) {
         self.until(|frame| match frame {
-            Outgoing::Refused { code, retryable, .. } => Some((code.clone(), *retryable)),
+            Outgoing::Refused {
+                code, retryable, ..
+            } => Some((code.clone(), *retryable)),
             _ => None,
         })
         .await
@@ -183,7 +196,10 @@ impl Client {
     }
 
     /// Works like a good client until the turn ends, granting what is asked. `None` when the session let go.
-    pub(in crate::tests) async fn serve(&mut self, ledger: &mut Ledger) -> Option<aiex_session::TurnEnd> {
+    pub(in crate::tests) async fn serve(
+        &mut self,
+        ledger: &mut Ledger,
+    ) -> Option<aiex_session::TurnEnd> {
         loop {
             match self.next().await? {
                 Outgoing::ToolCall { call_id, name, .. } => {

@@ -17,6 +17,8 @@ pub(in crate::tests) enum Fault {
 
 #[derive(Debug, Default)]
 struct Plan {
+    /// Appends that go well before the faults begin.
+    passes: usize,
     faults: VecDeque<Fault>,
     /// Appends that would go beyond this number of the session never return, as on a dead node.
     dies_after: Option<Seq>,
@@ -51,8 +53,18 @@ impl FaultyStore {
         plan.dies_acknowledging = acknowledging;
     }
 
+    /// Lets appends go well before the faults that were or will be told.
+    pub(in crate::tests) fn pass(&self, appends: usize) {
+        self.plan.lock().unwrap().passes = appends;
+    }
+
     fn fault(&self) -> Option<Fault> {
-        self.plan.lock().unwrap().faults.pop_front()
+        let mut plan = self.plan.lock().unwrap();
+        if plan.passes > 0 {
+            plan.passes -= 1;
+            return None;
+        }
+        plan.faults.pop_front()
     }
 
     async fn append_or_fail(&self, append: Append) -> Result<Appended, StoreError> {
@@ -69,11 +81,19 @@ impl FaultyStore {
         let last = head + append.events.len() as Seq;
         let (dies, acknowledging) = {
             let plan = self.plan.lock().unwrap();
-            (plan.dies_after.is_some_and(|seq| last > seq), plan.dies_acknowledging)
+            (
+                plan.dies_after.is_some_and(|seq| last > seq),
+                plan.dies_acknowledging,
+            )
         };
         if dies {
             // what a dead node proposed may still be committed, but only once: it proposes nothing after it
-            let first = self.plan.lock().unwrap().dies_after.is_some_and(|seq| head <= seq);
+            let first = self
+                .plan
+                .lock()
+                .unwrap()
+                .dies_after
+                .is_some_and(|seq| head <= seq);
             if acknowledging && first {
                 self.kept.append(append).await?;
             }
