@@ -46,7 +46,9 @@ fn mirrored(module: &str, file: &FileAnalysis) -> String {
         },
     };
     let first = file.modules.first().is_some_and(|m| m.name == module);
-    let below = if first && !below.is_empty() {
+    // `EEx` lives in eex.ex although its name underscores to e_ex, and not always as the file's first module
+    let named_after = underscore(module).replace('_', "") == below.replace('_', "");
+    let below = if (first || named_after) && !below.is_empty() {
         below.to_owned()
     } else {
         underscore(module)

@@ -245,6 +245,15 @@ fn existing_tests_are_left_alone() {
 }
 
 #[test]
+fn the_test_stands_where_the_source_does() {
+    let source = "defmodule EEx.Error do\n  defexception [:message]\nend\n\n\
+                  defmodule EEx do\n  @spec twice(integer) :: integer\n  def twice(n), do: n * 2\nend\n";
+    let (graph, sources) = project(&[("lib/eex.ex", source)]);
+    let proposal = propose(&graph, &sources, "EEx").expect("a proposal");
+    assert_eq!(proposal.path, "test/eex_test.exs");
+}
+
+#[test]
 fn unknown_and_empty_modules_are_refused() {
     let (graph, sources) = project(&[(
         "lib/a.ex",
