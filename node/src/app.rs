@@ -3,7 +3,8 @@
 use crate::args::Args;
 use crate::config::{Config, NodeConfig};
 use crate::data_dir::DataDir;
-use crate::{secrets, shutdown, tasks};
+use crate::shutdown::{self, StopSignals};
+use crate::{secrets, tasks};
 use aiex_agent::{Agent, AnalysisEngine, Clock, Dependencies, SystemClock};
 use aiex_api::{Life, Readiness, Rooms, TokenDirectory};
 use aiex_context::WorkspaceStore;
@@ -50,13 +51,10 @@ impl App {
         let workspaces = open_context(&layout).await?;
         let gateway = build_gateway(config.llm, &workspaces)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let agent = Agent::new(Dependencies::new(
-            config.agent,
-            Arc::new(SessionStore::new(handle.clone(), Arc::new(master_key))),
-            Arc::clone(&gateway),
-            Arc::clone(&workspaces),
-            Arc::clone(&clock),
-        )?);
+        let store = Arc::new(SessionStore::new(handle.clone(), Arc::new(master_key)));
+        let (ours, known, now) = (gateway.clone(), workspaces.clone(), clock.clone());
+        let dependencies = Dependencies::new(config.agent, store, ours, known, now)?;
+        let agent = Agent::new(dependencies.naming_shards(shard_of(&handle)));
         let tokens = Arc::new(TokenDirectory::new(handle.clone(), clock));
         make_first_token(&tokens, args).await?;
         let rooms = Arc::new(Rooms {
@@ -111,9 +109,17 @@ impl App {
     }
 
     /// Serves until asked to stop, then stops in order.
-    pub(crate) async fn run(self) -> anyhow::Result<()> {
-        shutdown::asked().await.context("listen for signals")?;
-        shutdown::run(self).await
+    ///
+    /// # Errors
+    /// A port that died: the process ends at once, as by a crash, instead of looking alive.
+    pub(crate) async fn run(mut self, mut signals: StopSignals) -> anyhow::Result<()> {
+        let (port, died) = tokio::select! {
+            () = signals.asked() => return shutdown::run(self, signals).await,
+            died = &mut self.client_port => ("the client port", died),
+            died = &mut self.operations_port => ("the operations port", died),
+        };
+        died.with_context(|| format!("{port} died"))??;
+        anyhow::bail!("{port} stopped serving")
     }
 }
 
@@ -144,7 +150,16 @@ fn install_telemetry(config: &Config) -> anyhow::Result<aiex_telemetry::Guard> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         redact: aiex_security::redact,
     };
-    aiex_telemetry::install(&config.telemetry, &process).context("install telemetry")
+    let guard =
+        aiex_telemetry::install(&config.telemetry, &process).context("install telemetry")?;
+    aiex_agent::describe_metrics();
+    aiex_api::describe_metrics();
+    Ok(guard)
+}
+
+fn shard_of(handle: &Handle) -> aiex_agent::ShardOf {
+    let handle = handle.clone();
+    Arc::new(move |session| u32::from(handle.shard_of(session.as_bytes()).0))
 }
 
 async fn start_coordinator(

@@ -55,8 +55,9 @@ fn run(config: Config, args: &Args) -> anyhow::Result<()> {
         .thread_name("aiex-node")
         .build()?;
     runtime.block_on(async {
+        let signals = shutdown::StopSignals::listen()?;
         let app = app::App::build(config, args).await?;
-        app.run().await
+        app.run(signals).await
     })
 }
 
