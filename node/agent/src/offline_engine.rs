@@ -175,3 +175,6 @@ fn reply(next: Next) -> Reply {
 fn refused(refusal: Refusal) -> Error {
     Error::new(ErrorKind::Offline, refusal.message).with_hint(refusal.hint)
 }
+
+#[cfg(test)]
+mod tests;

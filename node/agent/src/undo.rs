@@ -43,3 +43,6 @@ fn file_edit(step: &UndoStep) -> Value {
     }
     edit
 }
+
+#[cfg(test)]
+mod tests;
