@@ -19,7 +19,7 @@ use crate::{
     member::{Facts, Incarnation},
 };
 
-/// Most nodes that are tracked, those that left and are remembered included.
+/// Most nodes that are tracked, and most good-byes that are remembered after that.
 pub(crate) const MAX_NODES: usize = 1024;
 
 /// What the gossip knows of one incarnation at one moment.
@@ -47,6 +47,8 @@ impl Sighting {
 pub(crate) struct Roster {
     timing: Timing,
     entries: BTreeMap<NodeId, Entry>,
+    /// The highest generation under which each node said good-bye, and when; it outlives the entry.
+    departed: BTreeMap<NodeId, (u64, Duration)>,
     observed_at: Option<Duration>,
     /// Until then nobody becomes suspect, because this process itself stood still.
     lenient_until: Duration,
@@ -61,8 +63,6 @@ struct Entry {
     pulse: (u64, Duration),
     /// Since when it is not live, while it is still shown as live.
     doubted_since: Option<Duration>,
-    /// False once it was removed; kept only for those that left, which may not return as they were.
-    shown: bool,
 }
 
 impl Roster {
@@ -70,6 +70,7 @@ impl Roster {
         Self {
             timing,
             entries: BTreeMap::new(),
+            departed: BTreeMap::new(),
             observed_at: None,
             lenient_until: Duration::ZERO,
             overflowing: false,
@@ -93,6 +94,7 @@ impl Roster {
         self.overflowing = false;
         let mut changes = Vec::new();
         for (node, seen) in &by_node {
+            self.remember_goodbyes(now, *node, seen);
             if !self.entries.contains_key(node) {
                 changes.extend(self.meet(now, *node, seen));
             }
@@ -100,10 +102,29 @@ impl Roster {
         let (timing, lenient) = (self.timing, now < self.lenient_until);
         self.entries.retain(|node, entry| {
             let seen = by_node.get(node).map_or(&[][..], Vec::as_slice);
-            changes.extend(entry.step(now, seen, &timing, lenient));
-            entry.shown || entry.member.state == MemberState::Left
+            let change = entry.step(now, seen, &timing, lenient);
+            let stays = !matches!(change, Some(ClusterChange::Removed(_)));
+            changes.extend(change);
+            stays
         });
         changes
+    }
+
+    fn remember_goodbyes(&mut self, now: Duration, node: NodeId, seen: &[&Sighting]) {
+        let Some(gone) = latest_goodbye(seen) else {
+            return;
+        };
+        let before = self.departed.get(&node).map(|(generation, _)| *generation);
+        if before >= Some(gone.generation) {
+            return;
+        }
+        if before.is_none() && self.departed.len() >= MAX_NODES {
+            let oldest = self.departed.iter().min_by_key(|(_, (_, at))| *at);
+            if let Some(oldest) = oldest.map(|(node, _)| *node) {
+                self.departed.remove(&oldest);
+            }
+        }
+        self.departed.insert(node, (gone.generation, now));
     }
 
     /// A process that stood still finds everybody late; it must listen for a while before it judges.
@@ -120,7 +141,11 @@ impl Roster {
 
     fn meet(&mut self, now: Duration, node: NodeId, seen: &[&Sighting]) -> Option<ClusterChange> {
         let (incarnation, facts) = newest_living(seen)?;
-        if self.entries.len() >= MAX_NODES && !self.forget_one() {
+        let departed = self.departed.get(&node).map(|(generation, _)| *generation);
+        if Some(incarnation.generation) <= departed {
+            return None;
+        }
+        if self.entries.len() >= MAX_NODES {
             self.overflowing = true;
             return None;
         }
@@ -129,22 +154,10 @@ impl Roster {
             member: member(node, incarnation, facts, now),
             pulse: (0, now),
             doubted_since: None,
-            shown: true,
         };
         let added = ClusterChange::Added(entry.member.clone());
         self.entries.insert(node, entry);
         Some(added)
-    }
-
-    /// Makes room by the node that left the longest ago and is no longer shown.
-    fn forget_one(&mut self) -> bool {
-        let oldest = self
-            .entries
-            .iter()
-            .filter(|(_, entry)| !entry.shown)
-            .min_by_key(|(_, entry)| entry.member.since)
-            .map(|(node, _)| *node);
-        oldest.is_some_and(|node| self.entries.remove(&node).is_some())
     }
 }
 
@@ -200,20 +213,12 @@ impl Entry {
         self.pulse = (0, now);
         self.member = member(self.member.node, incarnation, facts, now);
         self.doubted_since = None;
-        Some(if std::mem::replace(&mut self.shown, true) {
-            ClusterChange::Updated(self.member.clone())
-        } else {
-            ClusterChange::Added(self.member.clone())
-        })
+        Some(ClusterChange::Updated(self.member.clone()))
     }
 
     /// This or a higher incarnation said good-bye.
     fn part(&mut self, now: Duration, seen: &[&Sighting]) -> Option<ClusterChange> {
-        let gone = seen
-            .iter()
-            .filter(|s| s.facts.as_ref().is_some_and(|facts| facts.left))
-            .map(|s| s.incarnation)
-            .max()?;
+        let gone = latest_goodbye(seen)?;
         let already = self.member.state == MemberState::Left;
         if gone < self.incarnation || (already && gone.generation <= self.incarnation.generation) {
             return None;
@@ -224,9 +229,7 @@ impl Entry {
         self.incarnation = gone;
         self.member.generation = gone.generation;
         self.member.gossip_address = gone.address;
-        // One that left, was forgotten and left again under a higher generation needs no word.
-        let change = self.enter(now, MemberState::Left);
-        self.shown.then_some(change)
+        Some(self.enter(now, MemberState::Left))
     }
 
     fn confirm_alive(&mut self, now: Duration, facts: &Facts) -> Option<ClusterChange> {
@@ -244,16 +247,12 @@ impl Entry {
 
     /// Time passes for one that is down.
     fn expire(&mut self, now: Duration, timing: &Timing) -> Option<ClusterChange> {
-        if !self.shown {
-            return None;
-        }
         let down_for = now.saturating_sub(self.member.down_since.unwrap_or(now));
         match self.member.state {
             MemberState::Suspect if down_for >= timing.dead_after => {
                 Some(self.enter(now, MemberState::Dead))
             }
             MemberState::Dead | MemberState::Left if down_for >= timing.dead_grace => {
-                self.shown = false;
                 Some(ClusterChange::Removed(self.member.clone()))
             }
             _ => None,
@@ -275,11 +274,16 @@ fn newest_living<'a>(seen: &[&'a Sighting]) -> Option<(Incarnation, &'a Facts)> 
         .iter()
         .filter_map(|sighting| Some((sighting.incarnation, sighting.living()?)))
         .max_by_key(|(incarnation, _)| *incarnation)?;
-    let has_left = seen.iter().any(|sighting| {
-        sighting.incarnation.generation >= newest.0.generation
-            && sighting.facts.as_ref().is_some_and(|facts| facts.left)
-    });
+    let has_left = latest_goodbye(seen).is_some_and(|gone| gone.generation >= newest.0.generation);
     (!has_left).then_some(newest)
+}
+
+/// The highest incarnation that said good-bye.
+fn latest_goodbye(seen: &[&Sighting]) -> Option<Incarnation> {
+    seen.iter()
+        .filter(|sighting| sighting.facts.as_ref().is_some_and(|facts| facts.left))
+        .map(|sighting| sighting.incarnation)
+        .max()
 }
 
 fn member(node: NodeId, incarnation: Incarnation, facts: &Facts, now: Duration) -> Member {
