@@ -8,7 +8,10 @@ const FILES: [&str; 4] = [
     "aiex/v1/admin.proto",
 ];
 
-#[allow(clippy::disallowed_methods, reason = "cargo tells a build script where to write by a variable")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "cargo tells a build script where to write by a variable"
+)]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
     let descriptors = protox::compile(FILES, ["proto"])?;

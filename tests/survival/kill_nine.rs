@@ -42,14 +42,23 @@ fn two_hundred_kills_lose_nothing_and_repeat_nothing() -> Result<()> {
         let file = format!("notes/turn_{turns}.exs");
         let cli = CommandLine::new(home.path(), &project, Some(&node))?;
         let prompt = format!("write the numbers into {file}");
-        let child = cli.spawn(["ask", "--model", "scripted", "--yes", "--json", prompt.as_str()])?;
+        let child = cli.spawn([
+            "ask",
+            "--model",
+            "scripted",
+            "--yes",
+            "--json",
+            prompt.as_str(),
+        ])?;
         let outcome = disturb(child, &mut node, &mut random, KILLS - kills)?;
         kills += outcome.kills;
         events += outcome.shown.len();
         check_edits(&project.join(&file)).with_context(|| outcome.stderr.clone())?;
         check_log(&cli, &outcome.shown)?;
     }
-    println!("kill_nine: {kills} kills, {turns} turns, {events} events shown, 0 lost, 0 edits applied twice");
+    println!(
+        "kill_nine: {kills} kills, {turns} turns, {events} events shown, 0 lost, 0 edits applied twice"
+    );
     Ok(())
 }
 
@@ -61,7 +70,8 @@ fn script() -> Script {
         let mut steps = vec![Step::tool("write_file", make)];
         for number in 1..=EDITS {
             let new = format!("line({number})\n{MARKER}");
-            let edit = json!({ "path": path, "edits": [{ "old": MARKER, "new": new }], "verify": false });
+            let edit =
+                json!({ "path": path, "edits": [{ "old": MARKER, "new": new }], "verify": false });
             let mut step = Step::tool("edit_file", edit);
             step.delay_ms = 15;
             steps.push(step);
@@ -69,7 +79,9 @@ fn script() -> Script {
         steps.push(Step::text("Done."));
         (format!("into {path}"), steps)
     });
-    conversations.fold(Script::default(), |script, (text, steps)| script.with_conversation(text, steps))
+    conversations.fold(Script::default(), |script, (text, steps)| {
+        script.with_conversation(text, steps)
+    })
 }
 
 struct Disturbed {
@@ -79,7 +91,12 @@ struct Disturbed {
 }
 
 /// Kills and restarts the node at random moments until the turn is over.
-fn disturb(mut child: Child, node: &mut Node, random: &mut Random, kills_left: usize) -> Result<Disturbed> {
+fn disturb(
+    mut child: Child,
+    node: &mut Node,
+    random: &mut Random,
+    kills_left: usize,
+) -> Result<Disturbed> {
     let lines = read_lines(&mut child)?;
     let mut stderr = child.stderr.take().context("no stderr")?;
     let errors = std::thread::spawn(move || {
@@ -91,14 +108,21 @@ fn disturb(mut child: Child, node: &mut Node, random: &mut Random, kills_left: u
     let (mut kills, mut shown) = (0, Shown::new());
     let mut next_kill = Instant::now() + Duration::from_millis(random.below(LIFE_MS_MAX));
     loop {
-        let wait = if kills < kills_left { next_kill.saturating_duration_since(Instant::now()) } else { TURN_LIMIT };
+        let wait = if kills < kills_left {
+            next_kill.saturating_duration_since(Instant::now())
+        } else {
+            TURN_LIMIT
+        };
         match lines.recv_timeout(wait.min(TURN_LIMIT)) {
             Ok(line) => note(&line, &mut shown)?,
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {
                 if started.elapsed() > TURN_LIMIT {
                     let _ = child.kill();
-                    bail!("the turn did not end within {TURN_LIMIT:?} after {kills} kills; node:\n{}", node.log()?);
+                    bail!(
+                        "the turn did not end within {TURN_LIMIT:?} after {kills} kills; node:\n{}",
+                        node.log()?
+                    );
                 }
                 node.restart()?;
                 kills += 1;
@@ -108,8 +132,15 @@ fn disturb(mut child: Child, node: &mut Node, random: &mut Random, kills_left: u
     }
     let status = child.wait()?;
     let stderr = errors.join().unwrap_or_default();
-    ensure!(status.success(), "the turn ended with {status} after {kills} kills:\n{stderr}");
-    Ok(Disturbed { kills, shown, stderr })
+    ensure!(
+        status.success(),
+        "the turn ended with {status} after {kills} kills:\n{stderr}"
+    );
+    Ok(Disturbed {
+        kills,
+        shown,
+        stderr,
+    })
 }
 
 fn read_lines(child: &mut Child) -> Result<Receiver<String>> {
@@ -128,9 +159,14 @@ fn read_lines(child: &mut Child) -> Result<Receiver<String>> {
 /// Remembers a committed event that the client showed; the same number must always be the same event.
 fn note(line: &str, shown: &mut Shown) -> Result<()> {
     let item: Value = serde_json::from_str(line).with_context(|| format!("not JSON: {line}"))?;
-    let Some(seq) = item["seq"].as_u64() else { return Ok(()) };
+    let Some(seq) = item["seq"].as_u64() else {
+        return Ok(());
+    };
     if let Some(before) = shown.insert(seq, item.clone()) {
-        ensure!(before["event"] == item["event"], "event {seq} was shown as {before} and as {item}");
+        ensure!(
+            before["event"] == item["event"],
+            "event {seq} was shown as {before} and as {item}"
+        );
     }
     Ok(())
 }
@@ -138,15 +174,24 @@ fn note(line: &str, shown: &mut Shown) -> Result<()> {
 /// Every line stands once, in order.
 fn check_edits(file: &Path) -> Result<()> {
     let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
-    let expected: String = (1..=EDITS).map(|number| format!("line({number})\n")).collect();
-    ensure!(text == format!("{expected}{MARKER}\n"), "an edit is missing or stands twice:\n{text}");
+    let expected: String = (1..=EDITS)
+        .map(|number| format!("line({number})\n"))
+        .collect();
+    ensure!(
+        text == format!("{expected}{MARKER}\n"),
+        "an edit is missing or stands twice:\n{text}"
+    );
     Ok(())
 }
 
 /// The stored log has no gap and holds everything that was shown.
 fn check_log(cli: &CommandLine, shown: &Shown) -> Result<()> {
     let export = cli.run(["export", "session"])?;
-    ensure!(export.code == Some(0), "export failed: {}", export.transcript());
+    ensure!(
+        export.code == Some(0),
+        "export failed: {}",
+        export.transcript()
+    );
     let mut stored = BTreeMap::new();
     for line in export.stdout.lines() {
         let item: Value = serde_json::from_str(line)?;
@@ -155,12 +200,21 @@ fn check_log(cli: &CommandLine, shown: &Shown) -> Result<()> {
         }
     }
     let last = stored.len() as u64;
-    ensure!(stored.keys().copied().eq(1..=last), "the log has a gap: {:?}", stored.keys());
+    ensure!(
+        stored.keys().copied().eq(1..=last),
+        "the log has a gap: {:?}",
+        stored.keys()
+    );
     ensure!(!shown.is_empty(), "no event was shown");
     for (seq, item) in shown {
-        let kept = stored.get(seq).with_context(|| format!("event {seq} was shown and is lost: {item}"))?;
+        let kept = stored
+            .get(seq)
+            .with_context(|| format!("event {seq} was shown and is lost: {item}"))?;
         let shown = &item["event"]["type"];
-        ensure!(kept["type"] == *shown && shown.is_string(), "event {seq} was shown as {item} and is stored as {kept}");
+        ensure!(
+            kept["type"] == *shown && shown.is_string(),
+            "event {seq} was shown as {item} and is stored as {kept}"
+        );
     }
     Ok(())
 }

@@ -6,7 +6,9 @@ pub(crate) struct Random(u64);
 impl Random {
     /// From `AIEX_SEED`, or fresh from the clock; prints which.
     pub(crate) fn seeded(test: &str) -> Self {
-        let given = std::env::var("AIEX_SEED").ok().and_then(|text| text.parse().ok());
+        let given = std::env::var("AIEX_SEED")
+            .ok()
+            .and_then(|text| text.parse().ok());
         let fresh = || {
             let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
             now.map_or(1, |since| since.subsec_nanos().into())

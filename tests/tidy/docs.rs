@@ -54,11 +54,18 @@ fn the_index_of_decisions_matches_the_folder() -> Result<()> {
         .filter(|name| name != "README.md" && name.ends_with(".md"))
         .collect();
     records.sort();
-    let missing: Vec<&String> = records.iter().filter(|name| !index.contains(name.as_str())).collect();
+    let missing: Vec<&String> = records
+        .iter()
+        .filter(|name| !index.contains(name.as_str()))
+        .collect();
     assert!(missing.is_empty(), "not in docs/adr/README.md: {missing:?}");
     let mut numbers: Vec<&str> = records.iter().map(|name| &name[..4]).collect();
     numbers.dedup();
-    assert_eq!(numbers.len(), records.len(), "two records share a number: {records:?}");
+    assert_eq!(
+        numbers.len(),
+        records.len(),
+        "two records share a number: {records:?}"
+    );
     Ok(())
 }
 

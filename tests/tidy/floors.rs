@@ -62,11 +62,22 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rocksdb", &["aiex-storage"]),
     ("openraft", &["aiex-consensus"]),
     ("tonic", &["aiex-api", "aiex-client", "aiex-proto"]),
-    ("clap", &["aiex", "aiex-node", "aiex-scripted-provider", "aiex-bench"]),
+    (
+        "clap",
+        &["aiex", "aiex-node", "aiex-scripted-provider", "aiex-bench"],
+    ),
 ];
 
 /// Packages a pure crate may never name.
-const IMPURE: &[&str] = &["tokio", "tokio-stream", "tokio-util", "rand", "reqwest", "tonic", "rustix"];
+const IMPURE: &[&str] = &[
+    "tokio",
+    "tokio-stream",
+    "tokio-util",
+    "rand",
+    "reqwest",
+    "tonic",
+    "rustix",
+];
 
 fn place(name: &str) -> Option<(Side, u8, bool)> {
     HOUSE
@@ -82,7 +93,10 @@ fn every_crate_has_a_place() -> Result<()> {
         .map(|package| package.name)
         .filter(|name| place(name).is_none())
         .collect();
-    assert!(homeless.is_empty(), "add to the house in tests/tidy/floors.rs: {homeless:?}");
+    assert!(
+        homeless.is_empty(),
+        "add to the house in tests/tidy/floors.rs: {homeless:?}"
+    );
     Ok(())
 }
 
@@ -90,9 +104,17 @@ fn every_crate_has_a_place() -> Result<()> {
 fn arrows_point_down() -> Result<()> {
     let mut wrong = Vec::new();
     for package in packages()? {
-        let Some((side, floor, _)) = place(&package.name) else { continue };
-        for target in package.dependencies.iter().filter(|name| name.starts_with("aiex")) {
-            let Some((to_side, to_floor, _)) = place(target) else { continue };
+        let Some((side, floor, _)) = place(&package.name) else {
+            continue;
+        };
+        for target in package
+            .dependencies
+            .iter()
+            .filter(|name| name.starts_with("aiex"))
+        {
+            let Some((to_side, to_floor, _)) = place(target) else {
+                continue;
+            };
             if let Some(reason) = forbidden(side, floor, target, to_side, to_floor) {
                 wrong.push(format!("{} -> {target}: {reason}", package.name));
             }
@@ -102,7 +124,13 @@ fn arrows_point_down() -> Result<()> {
     Ok(())
 }
 
-fn forbidden(side: Side, floor: u8, target: &str, to_side: Side, to_floor: u8) -> Option<&'static str> {
+fn forbidden(
+    side: Side,
+    floor: u8,
+    target: &str,
+    to_side: Side,
+    to_floor: u8,
+) -> Option<&'static str> {
     match (side, to_side) {
         (Side::Outside, _) => None,
         (_, Side::Outside) => Some("the product never stands on a suite"),
@@ -122,7 +150,10 @@ fn each_outside_package_has_one_door() -> Result<()> {
         for (outside, doors) in DOORS {
             let uses = package.dependencies.iter().any(|name| name == outside);
             if uses && !doors.contains(&package.name.as_str()) {
-                wrong.push(format!("{} uses {outside}; its door is {doors:?}", package.name));
+                wrong.push(format!(
+                    "{} uses {outside}; its door is {doors:?}",
+                    package.name
+                ));
             }
         }
     }
@@ -137,7 +168,11 @@ fn pure_crates_stay_pure() -> Result<()> {
         if !matches!(place(&package.name), Some((_, _, true))) {
             continue;
         }
-        for name in package.dependencies.iter().filter(|name| IMPURE.contains(&name.as_str())) {
+        for name in package
+            .dependencies
+            .iter()
+            .filter(|name| IMPURE.contains(&name.as_str()))
+        {
             wrong.push(format!("{} is pure and uses {name}", package.name));
         }
     }

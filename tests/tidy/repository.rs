@@ -42,7 +42,13 @@ pub(crate) struct Package {
 /// The packages of the workspace, from `cargo metadata`.
 pub(crate) fn packages() -> Result<Vec<Package>> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .args([
+            "metadata",
+            "--no-deps",
+            "--format-version",
+            "1",
+            "--offline",
+        ])
         .current_dir(root())
         .output()
         .context("run cargo metadata")?;
