@@ -38,7 +38,7 @@ test: ## everything CI runs
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo build --workspace --all-targets --locked
-	cargo test --workspace --locked -- --test-threads=4
+	@tests/suite
 
 demo: ## the main job on a real Elixir project, start to finish
 	@tests/setup demo
