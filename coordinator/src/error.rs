@@ -145,6 +145,9 @@ impl From<aiex_consensus::Error> for Error {
         match error {
             E::NotLeader { hint } => Self::NotLeader { hint },
             E::Unavailable { reason } => Self::Unavailable { reason },
+            changed @ (E::MembershipChanged | E::PeerLink { .. }) => Self::Unavailable {
+                reason: changed.to_string(),
+            },
             E::OutcomeUnknown => Self::OutcomeUnknown,
             E::Overloaded { limit } => Self::Overloaded { limit },
             E::TooLarge { size, limit } => Self::TooLarge {

@@ -44,7 +44,7 @@ const PEOPLE_MAY_SEE: &[&str] = &["aiex-proto", "aiex-client", "aiex-tools", "ai
 
 /// Outside package and the only crates that may name it.
 const DOORS: &[(&str, &[&str])] = &[
-    ("prost", &["aiex-proto"]),
+    ("prost", &["aiex-proto", "aiex-consensus"]),
     ("imara-diff", &["aiex-session"]),
     ("tree-sitter", &["aiex-analysis", "aiex-bench"]),
     ("tree-sitter-elixir", &["aiex-analysis", "aiex-bench"]),
@@ -61,7 +61,10 @@ const DOORS: &[(&str, &[&str])] = &[
     ("hashring", &["aiex-placement"]),
     ("rocksdb", &["aiex-storage"]),
     ("openraft", &["aiex-consensus"]),
-    ("tonic", &["aiex-api", "aiex-client", "aiex-proto"]),
+    (
+        "tonic",
+        &["aiex-api", "aiex-client", "aiex-consensus", "aiex-proto"],
+    ),
     (
         "clap",
         &["aiex", "aiex-node", "aiex-scripted-provider", "aiex-bench"],

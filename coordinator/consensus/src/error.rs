@@ -40,6 +40,15 @@ pub enum Error {
     /// The stores failed. The group has stopped; a restart is needed.
     #[error("the group stopped because its storage failed: {0}")]
     Stopped(String),
+    /// The membership is not the one that the change was decided on; nothing was written. Look again and decide anew.
+    #[error("the group's membership has changed in the meantime")]
+    MembershipChanged,
+    /// The peer link cannot start as configured.
+    #[error("the peer link cannot be used: {reason}")]
+    PeerLink {
+        /// Why.
+        reason: String,
+    },
     /// The stores refused or failed a single operation.
     #[error(transparent)]
     Storage(#[from] aiex_storage::Error),

@@ -1,5 +1,7 @@
 //! A Raft group on this node: propose, read, status, shut down.
 
+mod membership;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
@@ -10,9 +12,9 @@ use aiex_placement::NodeId;
 use aiex_storage::{GroupId, LogStore, Replica, StateStore, log};
 use bytes::Bytes;
 use openraft::{
-    BasicNode, LinearizerOption, Raft,
+    BasicNode, LinearizerOption, Raft, RaftNetworkFactory,
     async_runtime::watch::WatchReceiver as _,
-    errors::{LinearizableReadError, RaftError},
+    errors::{InitializeError, LinearizableReadError, RaftError},
 };
 use tokio::{
     sync::{Semaphore, mpsc, oneshot, watch},
@@ -27,16 +29,21 @@ use crate::{
     machine_adapter::{GroupMachine, Unflushed},
     metrics as names,
     network::NoPeers,
+    peer::{GroupNetwork, PeerLink},
     proposer::{Proposal, Proposer, fatal_error},
     tasks,
     transaction::Reading,
-    types::Types,
+    types::{Flushed, Types},
 };
+
+pub use membership::{GroupMembership, MembershipVersion};
 
 /// What a proposal costs of the bytes in flight beside its length, so that empty ones are bounded too.
 const PROPOSAL_OVERHEAD: usize = 128;
 /// Proposals that fit the bytes in flight at most.
 const QUEUE: usize = IN_FLIGHT_BYTES / PROPOSAL_OVERHEAD;
+/// How long a shutdown waits for proposals that were taken.
+const DRAIN: Duration = Duration::from_secs(2);
 /// The one generation that replicas have until they can be shipped between nodes.
 const GENERATION: u32 = 0;
 
@@ -54,6 +61,15 @@ pub struct GroupParts {
     pub state: Arc<dyn StateStore>,
     /// What the entries mean.
     pub machine: Arc<dyn ShardMachine>,
+}
+
+/// What makes a group replicated.
+pub struct Replication {
+    /// The node's link to the others.
+    pub link: PeerLink,
+    /// The first voters and where they are, this node among them, the same on each of them; `None` for a node that is
+    /// added later. A group that exists already keeps the voters it has.
+    pub bootstrap: Option<BTreeMap<NodeId, String>>,
 }
 
 /// How a group stands, as this node sees it.
@@ -81,6 +97,7 @@ pub struct Group {
     raft: Raft<Types, GroupMachine>,
     replica: Arc<dyn Replica>,
     applied: watch::Receiver<u64>,
+    link: Option<PeerLink>,
     in_flight: Arc<Semaphore>,
     // Taken at shutdown: the proposer ends when its queue closes.
     running: Mutex<Option<(mpsc::Sender<Proposal>, JoinHandle<()>)>>,
@@ -93,6 +110,75 @@ impl Group {
     /// [`aiex_storage::Error::Quarantined`] when state or log have lost what was acknowledged, [`Error::Unavailable`]
     /// when no leader is found in time.
     pub async fn start(parts: GroupParts) -> Result<Self, Error> {
+        let (node, limit) = (parts.node, Duration::from_millis(parts.settings.start_ms));
+        let group = Self::open(parts, NoPeers, None).await?;
+        lead(&group.raft, node, limit).await?;
+        Ok(group)
+    }
+
+    /// Opens a group that has or will have replicas on other nodes, and lets them reach it. Does not wait for a leader,
+    /// which needs the others: see [`Group::ready`].
+    ///
+    /// # Errors
+    /// [`aiex_storage::Error::Quarantined`] when state or log have lost what was acknowledged, [`Error::Unavailable`]
+    /// when the bootstrap does not name this node.
+    pub async fn start_replicated(
+        parts: GroupParts,
+        replication: Replication,
+    ) -> Result<Self, Error> {
+        let Replication { link, bootstrap } = replication;
+        let node = parts.node;
+        let network = GroupNetwork {
+            link: link.clone(),
+            group: parts.group,
+        };
+        let group = Self::open(parts, network, Some(link.clone())).await?;
+        // From here on a vote can come in, so everything it needs is open.
+        link.add_route(group.id, group.raft.clone());
+        let initialized = group.raft.is_initialized().await;
+        let alone = match (initialized.map_err(|e| fatal_error(&e))?, bootstrap) {
+            (true, _) => alone(&group.raft, node),
+            (false, None) => false,
+            (false, Some(voters)) => {
+                let voters = voters
+                    .into_iter()
+                    .map(|(id, addr)| (id.0, BasicNode { addr }))
+                    .collect::<BTreeMap<_, _>>();
+                let refused = |e: &dyn std::fmt::Display| Error::Unavailable {
+                    reason: format!("the group could not be made: {e}"),
+                };
+                // A leader that was faster makes this one needless.
+                match group.raft.initialize(voters).await {
+                    Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => {}
+                    Err(error) => return Err(refused(&error)),
+                }
+                false
+            }
+        };
+        if alone {
+            // Nobody else can lead: waiting for the election timeout would only delay the start.
+            let elected = group.raft.trigger().elect(false).await;
+            elected.map_err(|e| fatal_error(&e))?;
+        }
+        Ok(group)
+    }
+
+    /// Waits until the group has a leader and the state here shows all that was acknowledged before the call.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when that takes longer than `limit`.
+    pub async fn ready(&self, limit: Duration) -> Result<(), Error> {
+        ready(&self.raft, limit).await
+    }
+
+    async fn open<N: RaftNetworkFactory<Types>>(
+        parts: GroupParts,
+        network: N,
+        link: Option<PeerLink>,
+    ) -> Result<Self, Error>
+    where
+        N::Network: openraft::network::NetSnapshot<Types, SnapshotData = Flushed>,
+    {
         let GroupParts {
             group,
             node,
@@ -113,10 +199,9 @@ impl Group {
 
         let config = settings.library_config(format!("aiex-{group}"))?;
         let log = GroupLog { store: log, group };
-        let raft = Raft::new(node.0, config, NoPeers, log, machine)
+        let raft = Raft::new(node.0, config, network, log, machine)
             .await
             .map_err(|e| fatal_error(&e))?;
-        lead(&raft, node, Duration::from_millis(settings.start_ms)).await?;
 
         let (sender, queue) = mpsc::channel(QUEUE);
         let task = tasks::spawn_proposer(Proposer {
@@ -131,6 +216,7 @@ impl Group {
             raft,
             replica,
             applied,
+            link,
             in_flight,
             running: Mutex::new(Some((sender, task))),
         })
@@ -241,7 +327,7 @@ impl Group {
             .map_err(|e| fatal_error(&e))
     }
 
-    /// Takes no more proposals, finishes those taken, stops, and flushes the state. The second call does nothing.
+    /// Takes no more proposals, finishes those taken as far as there is a quorum, stops, and flushes the state. The second call does nothing.
     ///
     /// # Errors
     /// [`Error::Storage`] when the flush fails; the log still has everything.
@@ -251,16 +337,25 @@ impl Group {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        let Some((sender, proposer)) = running else {
+        let Some((sender, mut proposer)) = running else {
             return Ok(());
         };
         drop(sender);
+        if let Some(link) = &self.link {
+            link.remove_route(self.id);
+        }
         let stopped = |what: &str| Error::Stopped(format!("{what} of group {} panicked", self.id));
-        proposer.await.map_err(|_| stopped("the proposer"))?;
+        // Without a quorum what was taken cannot be finished: then its proposers learn that the outcome is not known.
+        let finished = tokio::time::timeout(DRAIN, &mut proposer).await;
         self.raft
             .shutdown()
             .await
             .map_err(|_| stopped("the consensus task"))?;
+        let finished = match finished {
+            Ok(finished) => finished,
+            Err(_) => proposer.await,
+        };
+        finished.map_err(|_| stopped("the proposer"))?;
         let replica = Arc::clone(&self.replica);
         let flushed = tokio::task::spawn_blocking(move || replica.flush()).await;
         Ok(flushed.map_err(|_| stopped("the flush"))??)
@@ -330,17 +425,25 @@ async fn lead(
             .await
             .map_err(|e| unavailable(e.to_string()))?;
     }
-    let wait = raft.wait(Some(limit));
-    wait.metrics(|m| m.current_leader.is_some(), "a leader")
-        .await
-        .map_err(|e| unavailable(e.to_string()))?;
-    raft.wait_for_recovery(Some(limit))
-        .await
-        .map_err(|e| unavailable(e.to_string()))?;
+    ready(raft, limit).await?;
     if alone(raft, node) {
         // Nobody to hear and nobody to follow: ticks would only wake an idle node, fifty times a second for each group.
         raft.runtime_config().tick(false);
     }
+    Ok(())
+}
+
+async fn ready(raft: &Raft<Types, GroupMachine>, limit: Duration) -> Result<(), Error> {
+    let unavailable = |e: &dyn std::fmt::Display| Error::Unavailable {
+        reason: e.to_string(),
+    };
+    raft.wait(Some(limit))
+        .metrics(|m| m.current_leader.is_some(), "a leader")
+        .await
+        .map_err(|e| unavailable(&e))?;
+    raft.wait_for_recovery(Some(limit))
+        .await
+        .map_err(|e| unavailable(&e))?;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Names of the metrics this crate records; each carries the label `group`.
+//! Names of the metrics this crate records; each carries the label `group`, those of peers `peer`.
 
 /// Histogram, seconds: from a proposal being queued to its result.
 pub const PROPOSE_SECONDS: &str = "aiex_raft_propose_seconds";
@@ -10,3 +10,5 @@ pub const APPLIED_INDEX: &str = "aiex_raft_applied_index";
 pub const OVERLOADED_TOTAL: &str = "aiex_raft_overloaded_total";
 /// Counter: state flushes, each of which is a snapshot.
 pub const SNAPSHOTS_TOTAL: &str = "aiex_raft_snapshots_total";
+/// Counter: connections to a peer that broke or could not be opened.
+pub const PEER_BREAKS_TOTAL: &str = "aiex_raft_peer_breaks_total";

@@ -98,7 +98,7 @@ impl Proposer {
     }
 }
 
-fn write_error(error: RaftError<Types, ClientWriteError<Types>>) -> Error {
+pub(crate) fn write_error(error: RaftError<Types, ClientWriteError<Types>>) -> Error {
     match error {
         RaftError::APIError(ClientWriteError::ForwardToLeader(to)) => Error::NotLeader {
             hint: to.leader_id.map(NodeId),
@@ -107,6 +107,8 @@ fn write_error(error: RaftError<Types, ClientWriteError<Types>>) -> Error {
         RaftError::APIError(other) => Error::Unavailable {
             reason: other.to_string(),
         },
+        // The entry may be in the log already, and a later leader may commit it.
+        RaftError::Fatal(Fatal::Stopped) => Error::OutcomeUnknown,
         RaftError::Fatal(fatal) => fatal_error(&fatal),
     }
 }

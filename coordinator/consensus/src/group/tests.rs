@@ -295,3 +295,6 @@ async fn a_log_that_is_gone_while_the_state_is_not_is_quarantined() {
         "{reason}"
     );
 }
+
+mod cluster;
+mod replicated;
