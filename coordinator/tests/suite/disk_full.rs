@@ -1,11 +1,15 @@
-//! A disk that is really full: a small file system in memory, where mounting is permitted.
+//! A disk that is really full: a small file system in memory. An ordinary user mounts it in a user namespace; where
+//! that is refused too, the test fails and says so.
 
-use std::{path::Path, process::Command, sync::Arc};
+use std::{path::PathBuf, process::Command, sync::Arc};
 
 use aiex_coordinator::{Config, Coordinator, EngineLimits, Error};
 use bytes::Bytes;
 
 use crate::counter::{Counter, add, count_of, entry};
+
+/// A file that only takes space.
+const BALLAST: &str = "ballast";
 
 /// A mounted file system of a given size; unmounted when dropped.
 struct SmallDisk(tempfile::TempDir);
@@ -20,15 +24,17 @@ impl SmallDisk {
         .then_some(Self(dir))
     }
 
-    fn grow(&self, megabytes: u32) {
-        let size = format!("remount,size={megabytes}m");
-        assert!(run(Command::new("mount")
-            .args(["-o", &size])
-            .arg(self.0.path())));
+    /// Takes space away until [`SmallDisk::relieve`]; an ordinary user may not change a mount's size.
+    fn burden(&self, megabytes: usize) {
+        std::fs::write(self.0.path().join(BALLAST), vec![0; megabytes << 20]).unwrap();
     }
 
-    fn path(&self) -> &Path {
-        self.0.path()
+    fn relieve(&self) {
+        std::fs::remove_file(self.0.path().join(BALLAST)).unwrap();
+    }
+
+    fn data_dir(&self) -> PathBuf {
+        self.0.path().join("data")
     }
 }
 
@@ -42,18 +48,42 @@ fn run(command: &mut Command) -> bool {
     command.output().is_ok_and(|output| output.status.success())
 }
 
+/// Marks a test that runs in its namespace already.
+const IN_NAMESPACE: &str = "AIEX_TEST_IN_NAMESPACE";
+
+/// Runs one test again where its user may mount.
+fn in_a_namespace(test: &str) {
+    let hint =
+        "mounting is refused: run as root, or allow user namespaces (unshare, from util-linux)";
+    assert!(std::env::var_os(IN_NAMESPACE).is_none(), "{hint}");
+    let output = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test])
+        .env(IN_NAMESPACE, "1")
+        .output()
+        .expect(hint);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let ran = output.status.success() && text.contains("1 passed");
+    assert!(
+        ran,
+        "{hint}\n{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_is_one_clear_error_and_loses_nothing() {
-    let Some(disk) = SmallDisk::mount(16) else {
-        println!("skipped: mounting is not permitted here; the simulated disk covers this case");
-        return;
+    let Some(disk) = SmallDisk::mount(272) else {
+        return in_a_namespace("disk_full::a_full_disk_is_one_clear_error_and_loses_nothing");
     };
+    disk.burden(256);
     let config = || Config {
         limits: EngineLimits {
             max_wal_bytes: 4 << 20,
             ..EngineLimits::default()
         },
-        ..Config::new(disk.path())
+        ..Config::new(disk.data_dir())
     };
     let (handle, coordinator) = Coordinator::start(config(), Arc::new(Counter))
         .await
@@ -91,7 +121,7 @@ async fn a_full_disk_is_one_clear_error_and_loses_nothing() {
     assert!(failed >= 1, "no group says why it stopped");
     let _ = coordinator.shutdown().await;
 
-    disk.grow(256);
+    disk.relieve();
     let (handle, coordinator) = Coordinator::start(config(), Arc::new(Counter))
         .await
         .unwrap();
